@@ -1,0 +1,1 @@
+//! The gatewright binary: command line, configuration, role supervisor. No business logic.

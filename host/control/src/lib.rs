@@ -1,0 +1,1 @@
+//! Users, saga, placement, plugin and node registry, vault. No HTTP.

@@ -1,0 +1,19 @@
+//! Ids, records, the session state machine and capacity arithmetic.
+//!
+//! **Invariant:** no I/O, no clock, no randomness, no tokio. `now` is always an argument.
+#![forbid(unsafe_code)]
+
+pub mod capacity;
+pub mod event;
+pub mod gate;
+pub mod id;
+pub mod plugin;
+pub mod reason;
+pub mod record;
+pub mod session;
+pub mod time;
+
+pub use id::{
+    EventId, GroupId, NodeId, Reference, RuleId, SecretId, SessionId, UserId, WorkspaceId, ZoneId,
+};
+pub use time::Timestamp;

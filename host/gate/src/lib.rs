@@ -1,0 +1,1 @@
+//! The enforcement point: session context, chain of rules, verdict, event.

@@ -1,0 +1,1 @@
+//! All that is signed: certificate authorities and session tickets.

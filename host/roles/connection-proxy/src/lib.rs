@@ -1,0 +1,1 @@
+//! The router: session traffic to its target through an inspected RFB relay.

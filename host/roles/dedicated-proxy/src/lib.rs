@@ -1,0 +1,1 @@
+//! The edge: owns the public HTTPS port, checks tickets, hands requests on.
