@@ -76,8 +76,8 @@ pub struct RuleAnswer {
     pub rule: RuleId,
     /// Its name at that time.
     pub rule_name: String,
-    /// The plugin that answered.
-    pub plugin: PluginName,
+    /// The plugin that answered; none for a rule that closes the gate by itself.
+    pub plugin: Option<PluginName>,
     /// The version, as its manifest gives it; empty where no version was active.
     pub version: String,
     /// The digest of that version.
