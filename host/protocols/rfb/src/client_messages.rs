@@ -1,0 +1,228 @@
+//! From the browser to the target (RFC 6143 7.5).
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use crate::clipboard::{CutText, CutTextStep, Decision, Direction, Pending};
+use crate::relay::{Framed, Relay};
+use crate::server_messages::{FENCE_REQUEST, fence_header};
+use crate::shared::{Config, Extension, Shared};
+use crate::{Encoding, PixelFormat, Size, Step, Violation};
+
+const SET_PIXEL_FORMAT: u8 = 0;
+const SET_ENCODINGS: u8 = 2;
+const FRAMEBUFFER_UPDATE_REQUEST: u8 = 3;
+const KEY_EVENT: u8 = 4;
+const POINTER_EVENT: u8 = 5;
+const CLIENT_CUT_TEXT: u8 = 6;
+const ENABLE_CONTINUOUS_UPDATES: u8 = 150;
+const CLIENT_FENCE: u8 = 248;
+const SET_DESKTOP_SIZE: u8 = 251;
+const QEMU: u8 = 255;
+
+/// noVNC lists 24; TigerVNC's viewer about 40.
+const MAX_ENCODINGS: u16 = 256;
+const MAX_SCREENS: u8 = 16;
+
+/// Inspects what the browser sends.
+#[derive(Debug)]
+pub struct ClientInspector {
+    config: Arc<Config>,
+    shared: Arc<Shared>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// At a message's first byte.
+    Message,
+    CutText(CutText),
+    Decision(Pending),
+}
+
+/// What becomes of input events.
+enum Input {
+    Pass,
+    Drop,
+}
+
+impl ClientInspector {
+    pub(crate) fn new(config: Arc<Config>, shared: Arc<Shared>) -> Self {
+        Self {
+            config,
+            shared,
+            state: State::Message,
+        }
+    }
+
+    /// Moves what may go on from the front of `input` to the end of `out`. What stays in `input` was not judged yet.
+    ///
+    /// # Errors
+    /// Any [`Violation`] ends the session: `out` may still be sent, but neither half may be called again.
+    pub fn inspect(&mut self, input: &mut BytesMut, out: &mut BytesMut) -> Result<Step, Violation> {
+        let mut relay = Relay::new(input, out);
+        loop {
+            match &mut self.state {
+                State::Decision(_) => return Ok(Step::AwaitingDecision),
+                State::Message => {
+                    if self.message(&mut relay)? == Framed::NeedMore {
+                        return Ok(Step::NeedMore);
+                    }
+                }
+                State::CutText(cut_text) => match cut_text.step(&mut relay, &self.config.limits, &self.shared)? {
+                    CutTextStep::NeedMore => return Ok(Step::NeedMore),
+                    CutTextStep::Done => self.state = State::Message,
+                    CutTextStep::Offer(offer, pending) => {
+                        self.state = State::Decision(pending);
+                        return Ok(Step::Clipboard(offer));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Goes on after [`Step::Clipboard`]: writes what the decision lets through. False, and nothing happens, when no decision
+    /// was awaited.
+    pub fn resume(&mut self, decision: Decision, out: &mut BytesMut) -> bool {
+        match std::mem::replace(&mut self.state, State::Message) {
+            State::Decision(pending) => {
+                pending.resolve(decision, out);
+                true
+            }
+            other => {
+                self.state = other;
+                false
+            }
+        }
+    }
+
+    fn message(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
+        let Some([kind]) = relay.peek() else { return Ok(Framed::NeedMore) };
+        match kind {
+            SET_PIXEL_FORMAT => set_pixel_format(relay),
+            SET_ENCODINGS => self.set_encodings(relay),
+            FRAMEBUFFER_UPDATE_REQUEST => Ok(fixed(relay, 10, Input::Pass)),
+            KEY_EVENT => Ok(fixed(relay, 8, self.input())),
+            POINTER_EVENT => Ok(fixed(relay, 6, self.input())),
+            CLIENT_CUT_TEXT => {
+                let (limits, view_only) = (&self.config.limits, self.config.view_only);
+                let Some(cut_text) = CutText::start(relay, Direction::ToTarget, view_only, limits, &self.shared)? else {
+                    return Ok(Framed::NeedMore);
+                };
+                self.state = State::CutText(cut_text);
+                Ok(Framed::Done)
+            }
+            ENABLE_CONTINUOUS_UPDATES => {
+                self.shared.require_announced(Extension::ContinuousUpdates)?;
+                Ok(fixed(relay, 10, Input::Pass))
+            }
+            CLIENT_FENCE => self.fence(relay),
+            SET_DESKTOP_SIZE => self.set_desktop_size(relay),
+            QEMU => self.qemu(relay),
+            other => Err(Violation::ClientMessage(other)),
+        }
+    }
+
+    fn input(&self) -> Input {
+        if self.config.view_only { Input::Drop } else { Input::Pass }
+    }
+
+    /// Rewrites the list: known encodings in the client's order, each once (RFC 6143 7.5.2).
+    fn set_encodings(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
+        let Some([_, _, count1, count0]) = relay.peek() else {
+            return Ok(Framed::NeedMore);
+        };
+        let count = u16::from_be_bytes([count1, count0]);
+        if count > MAX_ENCODINGS {
+            return Err(Violation::EncodingCount(count));
+        }
+        let length = 4 + 4 * usize::from(count);
+        let Some(list) = relay.rest().get(4..length) else {
+            return Ok(Framed::NeedMore);
+        };
+        let mut kept: Vec<Encoding> = Vec::new();
+        for number in list.as_chunks().0.iter().copied().map(i32::from_be_bytes) {
+            if let Some(encoding) = Encoding::from_wire(number).filter(|encoding| !kept.contains(encoding)) {
+                kept.push(encoding);
+            }
+        }
+        relay.skip(length);
+        relay.write(&[SET_ENCODINGS, 0]);
+        relay.write(&(kept.len() as u16).to_be_bytes());
+        for encoding in kept {
+            self.shared.offer(encoding);
+            relay.write(&encoding.to_wire().to_be_bytes());
+        }
+        Ok(Framed::Done)
+    }
+
+    fn fence(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
+        self.shared.require_announced(Extension::Fence)?;
+        let Some((flags, length)) = fence_header(relay, "client")? else {
+            return Ok(Framed::NeedMore);
+        };
+        if relay.rest().len() < length {
+            return Ok(Framed::NeedMore);
+        }
+        if flags & FENCE_REQUEST != 0 {
+            self.shared.client_fences.request();
+        } else if !self.shared.server_fences.answer() {
+            return Err(Violation::FenceResponse("client"));
+        }
+        relay.pass(length);
+        Ok(Framed::Done)
+    }
+
+    fn set_desktop_size(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
+        self.shared.require_announced(Extension::SetDesktopSize)?;
+        let Some([_, _, w1, w0, h1, h0, screens, _]) = relay.peek() else {
+            return Ok(Framed::NeedMore);
+        };
+        if screens > MAX_SCREENS {
+            return Err(Violation::ScreenCount(screens));
+        }
+        let size = Size {
+            width: u16::from_be_bytes([w1, w0]),
+            height: u16::from_be_bytes([h1, h0]),
+        };
+        size.check(&self.config.limits)?;
+        Ok(fixed(relay, 8 + 16 * usize::from(screens), self.input()))
+    }
+
+    fn qemu(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
+        let Some([_, kind]) = relay.peek() else {
+            return Ok(Framed::NeedMore);
+        };
+        if kind != 0 {
+            return Err(Violation::QemuMessage(kind));
+        }
+        self.shared.require_announced(Extension::QemuExtendedKey)?;
+        Ok(fixed(relay, 12, self.input()))
+    }
+}
+
+/// A message of known length, as a whole.
+fn fixed(relay: &mut Relay<'_>, length: usize, input: Input) -> Framed {
+    if relay.rest().len() < length {
+        return Framed::NeedMore;
+    }
+    match input {
+        Input::Pass => relay.pass(length),
+        Input::Drop => relay.skip(length),
+    }
+    Framed::Done
+}
+
+/// The target was given the fixed format already, so the message is dropped; another format would be read wrongly.
+fn set_pixel_format(relay: &mut Relay<'_>) -> Result<Framed, Violation> {
+    let Some(message) = relay.peek::<20>() else {
+        return Ok(Framed::NeedMore);
+    };
+    let [_, _, _, _, format @ ..] = message;
+    if PixelFormat::decode(format) != PixelFormat::FIXED {
+        return Err(Violation::PixelFormat);
+    }
+    relay.skip(message.len());
+    Ok(Framed::Done)
+}

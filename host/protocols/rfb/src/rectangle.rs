@@ -1,0 +1,233 @@
+//! One rectangle of a FramebufferUpdate (RFC 6143 7.6.1, 7.7, 7.8): its header, and where its payload ends.
+
+use crate::geometry::Rect;
+use crate::relay::{Framed, Relay};
+use crate::shared::{Config, Extension, Shared};
+use crate::tight::{Tight, compressed_limit};
+use crate::{Encoding, Violation};
+
+const BYTES_PER_PIXEL: u64 = 4;
+
+/// The payload that follows a rectangle's header.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// This many bytes, untouched.
+    Bytes {
+        left: u64,
+    },
+    Zrle {
+        rect: Rect,
+    },
+    Tight(Tight),
+    VmwareCursor {
+        rect: Rect,
+    },
+    Screens {
+        rect: Rect,
+    },
+    Name,
+    NameRest {
+        left: u64,
+    },
+}
+
+/// What a header starts.
+#[derive(Debug)]
+pub(crate) enum Start {
+    NeedMore,
+    Payload(Payload),
+    /// LastRect: no rectangle follows, whatever the update's header said.
+    Last,
+}
+
+/// Reads the 12 bytes of a rectangle header.
+pub(crate) fn start(relay: &mut Relay<'_>, config: &Config, shared: &Shared) -> Result<Start, Violation> {
+    let Some([x1, x0, y1, y0, w1, w0, h1, h0, e3, e2, e1, e0]) = relay.peek::<12>() else {
+        return Ok(Start::NeedMore);
+    };
+    let rect = Rect {
+        x: u16::from_be_bytes([x1, x0]),
+        y: u16::from_be_bytes([y1, y0]),
+        width: u16::from_be_bytes([w1, w0]),
+        height: u16::from_be_bytes([h1, h0]),
+    };
+    let number = i32::from_be_bytes([e3, e2, e1, e0]);
+    let encoding = Encoding::from_wire(number)
+        .filter(|&encoding| shared.is_offered(encoding))
+        .ok_or(Violation::Encoding(number))?;
+    let payload = match encoding {
+        Encoding::Raw => {
+            rect.check_inside(shared.size())?;
+            Payload::Bytes {
+                left: rect.area() * BYTES_PER_PIXEL,
+            }
+        }
+        Encoding::CopyRect => {
+            rect.check_inside(shared.size())?;
+            return copy_rect(relay, rect, shared);
+        }
+        Encoding::Tight => {
+            rect.check_inside(shared.size())?;
+            Payload::Tight(Tight::new(rect))
+        }
+        Encoding::Zrle => {
+            rect.check_inside(shared.size())?;
+            Payload::Zrle { rect }
+        }
+        Encoding::Cursor => {
+            check_cursor(rect, config)?;
+            Payload::Bytes {
+                left: rect.area() * BYTES_PER_PIXEL + mask_bytes(rect),
+            }
+        }
+        Encoding::XCursor => {
+            check_cursor(rect, config)?;
+            // Two colours of three bytes, a bitmap, a mask; nothing at all for an empty cursor.
+            Payload::Bytes {
+                left: if rect.area() == 0 { 0 } else { 6 + 2 * mask_bytes(rect) },
+            }
+        }
+        Encoding::VmwareCursor => {
+            check_cursor(rect, config)?;
+            Payload::VmwareCursor { rect }
+        }
+        Encoding::DesktopSize => {
+            shared.resize(rect.size().check(&config.limits)?);
+            Payload::Bytes { left: 0 }
+        }
+        Encoding::ExtendedDesktopSize => Payload::Screens { rect },
+        Encoding::LastRect => {
+            relay.pass(12);
+            return Ok(Start::Last);
+        }
+        Encoding::DesktopName => {
+            // The header's geometry means nothing: ours is written with the name.
+            relay.skip(12);
+            return Ok(Start::Payload(Payload::Name));
+        }
+        Encoding::QemuExtendedKey => {
+            shared.announce(Extension::QemuExtendedKey);
+            Payload::Bytes { left: 0 }
+        }
+        Encoding::QemuLed => Payload::Bytes { left: 1 },
+        Encoding::ContinuousUpdates
+        | Encoding::Fence
+        | Encoding::ExtendedClipboard
+        | Encoding::JpegQuality(_)
+        | Encoding::CompressLevel(_) => return Err(Violation::Encoding(number)),
+    };
+    relay.pass(12);
+    Ok(Start::Payload(payload))
+}
+
+/// CopyRect is judged in one piece, so that nothing of it leaves before its source was checked.
+fn copy_rect(relay: &mut Relay<'_>, rect: Rect, shared: &Shared) -> Result<Start, Violation> {
+    let Some([.., x1, x0, y1, y0]) = relay.peek::<16>() else {
+        return Ok(Start::NeedMore);
+    };
+    let source = Rect {
+        x: u16::from_be_bytes([x1, x0]),
+        y: u16::from_be_bytes([y1, y0]),
+        ..rect
+    };
+    source.check_inside(shared.size())?;
+    relay.pass(12);
+    Ok(Start::Payload(Payload::Bytes { left: 4 }))
+}
+
+impl Payload {
+    /// Hands on as much of the payload as has come.
+    pub(crate) fn step(&mut self, relay: &mut Relay<'_>, config: &Config, shared: &Shared) -> Result<Framed, Violation> {
+        loop {
+            match self {
+                Self::Bytes { left } => {
+                    relay.pass_some(left);
+                    return Ok(if *left == 0 { Framed::Done } else { Framed::NeedMore });
+                }
+                Self::Tight(tight) => return tight.step(relay),
+                Self::Zrle { rect } => {
+                    let Some(length) = relay.peek().map(u32::from_be_bytes) else {
+                        return Ok(Framed::NeedMore);
+                    };
+                    let (bytes, limit) = (u64::from(length), compressed_limit(rect.area() * BYTES_PER_PIXEL));
+                    if bytes > limit {
+                        return Err(Violation::PixelLength { bytes, limit });
+                    }
+                    relay.pass(4);
+                    *self = Self::Bytes { left: bytes };
+                }
+                Self::VmwareCursor { rect } => {
+                    let Some([kind, _padding]) = relay.peek() else {
+                        return Ok(Framed::NeedMore);
+                    };
+                    let planes = match kind {
+                        0 => 2, // an AND and a XOR mask of full pixels
+                        1 => 1, // red, green, blue, alpha
+                        _ => return Err(Violation::CursorType(kind)),
+                    };
+                    relay.pass(2);
+                    *self = Self::Bytes {
+                        left: rect.area() * BYTES_PER_PIXEL * planes,
+                    };
+                }
+                Self::Screens { rect } => {
+                    let Some([screens, _, _, _]) = relay.peek() else {
+                        return Ok(Framed::NeedMore);
+                    };
+                    let (reason, status) = (rect.x, rect.y);
+                    // A refused request of this client leaves the size as it was.
+                    if reason != 1 || status == 0 {
+                        shared.resize(rect.size().check(&config.limits)?);
+                    }
+                    shared.announce(Extension::SetDesktopSize);
+                    relay.pass(4);
+                    *self = Self::Bytes {
+                        left: u64::from(screens) * 16,
+                    };
+                }
+                Self::Name => {
+                    let Some(length) = relay.peek().map(u32::from_be_bytes) else {
+                        return Ok(Framed::NeedMore);
+                    };
+                    if length > config.limits.max_name_bytes {
+                        return Err(Violation::NameLength(length));
+                    }
+                    relay.skip(4);
+                    write_name_rect(relay, &config.desktop_name);
+                    *self = Self::NameRest { left: u64::from(length) };
+                }
+                Self::NameRest { left } => {
+                    let count = usize::try_from(*left).unwrap_or(usize::MAX).min(relay.rest().len());
+                    relay.skip(count);
+                    *left -= count as u64;
+                    return Ok(if *left == 0 { Framed::Done } else { Framed::NeedMore });
+                }
+            }
+        }
+    }
+}
+
+fn write_name_rect(relay: &mut Relay<'_>, name: &str) {
+    let name = crate::handshake::name_for_wire(name);
+    relay.write(&[0; 8]);
+    relay.write(&Encoding::DesktopName.to_wire().to_be_bytes());
+    relay.write(&(name.len() as u32).to_be_bytes());
+    relay.write(name.as_bytes());
+}
+
+/// Bytes of one bit for each pixel, rows padded to whole bytes.
+fn mask_bytes(rect: Rect) -> u64 {
+    u64::from(rect.width).div_ceil(8) * u64::from(rect.height)
+}
+
+/// A cursor's x and y are its hotspot, so only its size can be checked.
+fn check_cursor(rect: Rect, config: &Config) -> Result<(), Violation> {
+    let side = config.limits.max_cursor_side;
+    if rect.width > side || rect.height > side {
+        return Err(Violation::CursorSize {
+            width: rect.width,
+            height: rect.height,
+        });
+    }
+    Ok(())
+}
