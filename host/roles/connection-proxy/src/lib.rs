@@ -1,1 +1,17 @@
-//! The router: session traffic to its target through an inspected RFB relay.
+//! The connection proxy. Its router carries session traffic to its target: for a container desktop an inspected RFB
+//! relay that authenticates with the injected credential, passes pixels on untouched, and takes every clipboard text
+//! through the gate.
+//!
+//! **Invariant:** shows nobody a target's address or password; opens nothing but declared services of sessions.
+#![forbid(unsafe_code)]
+
+mod credential;
+mod end;
+mod live;
+mod notices;
+mod proxy;
+mod relay;
+mod routes;
+mod vnc;
+
+pub use proxy::{ConnectionProxy, ProxyConf};

@@ -1,0 +1,326 @@
+//! Configuration: one TOML file, all of it optional. [`ConfFile`] is what may be written, [`Conf`] what is in force.
+//!
+//! Order: flag, environment, file, default. Everything is checked before a port is bound. No field is live: a change
+//! needs a restart, unless its documentation says otherwise.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use gatewright_core::plugin::PluginName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The configuration file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfFile {
+    /// The public HTTPS port.
+    pub dedicated_proxy: EdgeFile,
+    /// The node of this process.
+    pub agent: AgentFile,
+    /// Where state is kept.
+    pub store: StoreFile,
+    /// The operator's own certificate.
+    pub tls: TlsFile,
+    /// Bounds.
+    pub limits: LimitsFile,
+    /// What plugins are granted, by plugin name. A plugin gets what its manifest wants and this table gives.
+    pub grants: BTreeMap<String, GrantFile>,
+}
+
+/// `[dedicated_proxy]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EdgeFile {
+    /// Where to listen. Default `127.0.0.1:8443`: only this machine, until the operator says otherwise.
+    pub listen: Option<String>,
+    /// The address that people type, such as `https://desk.example.org`. Default: `https://localhost:<port>`.
+    pub public_url: Option<String>,
+}
+
+/// `[agent]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentFile {
+    /// Shown name of the node. Default: the host's name.
+    pub name: Option<String>,
+    /// The runtime plugin. Default `runtime-docker`.
+    pub runtime: Option<String>,
+    /// The engine's socket: `unix:///var/run/docker.sock`.
+    pub engine: Option<String>,
+    /// Sessions at once. Default 32.
+    pub max_sessions: Option<u32>,
+    /// How many times the cores may be promised. Default 4: desktops idle.
+    pub cpu_overcommit: Option<f64>,
+    /// Memory that is never given to sessions, in bytes. Default 1 GiB.
+    pub memory_reserve_bytes: Option<u64>,
+    /// Labels for placement.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreFile {
+    /// The folder for database, keys and session folders. Default `/var/lib/gatewright`.
+    pub data_dir: Option<PathBuf>,
+    /// The master key of the vault, kept outside the database and its backups. Default `<data_dir>/master.key`.
+    pub master_key_file: Option<PathBuf>,
+    /// The folder with the plugins that a first start installs. Default: beside the binary, then none.
+    pub bundled_plugins: Option<PathBuf>,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsFile {
+    /// PEM file with the certificate and its chain. Without it a certificate of our own authority is made.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file with the key.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsFile {
+    /// How long running requests and streams may go on after a stop was asked for, in seconds. Default 10.
+    pub drain_secs: Option<u64>,
+    /// The largest clipboard text that is looked at, in bytes. Default 4 MiB; what is larger is denied unread.
+    pub clipboard_max_bytes: Option<u64>,
+    /// How long a launch may wait for the desktop to answer, in seconds. Default 90.
+    pub launch_timeout_secs: Option<u64>,
+}
+
+/// `[grants.<plugin>]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrantFile {
+    /// The endpoints that it may name.
+    pub http: Vec<String>,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Conf {
+    /// Where the edge listens.
+    pub listen: SocketAddr,
+    /// The address that people type; none: from the port that was bound.
+    pub public_url: Option<String>,
+    /// The node.
+    pub agent: AgentConf,
+    /// The folder for everything.
+    pub data_dir: PathBuf,
+    /// The vault's master key.
+    pub master_key_file: PathBuf,
+    /// The plugins that a first start installs.
+    pub bundled_plugins: Option<PathBuf>,
+    /// The operator's certificate and key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// After a stop was asked for.
+    pub drain: Duration,
+    /// The largest clipboard text that is looked at, in bytes.
+    pub clipboard_max_bytes: usize,
+    /// A launch's wait for the desktop.
+    pub launch_timeout: Duration,
+    /// Endpoints granted, by plugin.
+    pub grants: BTreeMap<PluginName, Vec<String>>,
+    /// Plugins dropped into `<data_dir>/plugins` become active at once.
+    pub dev: bool,
+    /// Serve the web UI's files from this folder instead of those in the binary.
+    pub web_dist: Option<PathBuf>,
+}
+
+/// The node of this process.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgentConf {
+    /// Shown name.
+    pub name: String,
+    /// The runtime plugin.
+    pub runtime: PluginName,
+    /// The engine's socket.
+    pub engine: PathBuf,
+    /// Sessions at once.
+    pub max_sessions: u32,
+    /// How many times the cores may be promised.
+    pub cpu_overcommit: f64,
+    /// Never given to sessions.
+    pub memory_reserve_bytes: u64,
+    /// For placement.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What flags and environment say.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--public-url`
+    pub public_url: Option<String>,
+    /// `--dev`
+    pub dev: bool,
+    /// `GATEWRIGHT_DOCKER_HOST`
+    pub engine: Option<String>,
+    /// `GATEWRIGHT_GUESTS_DIR`
+    pub bundled_plugins: Option<PathBuf>,
+    /// `GATEWRIGHT_WEB_DIST`
+    pub web_dist: Option<PathBuf>,
+}
+
+impl ConfFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// Where it can't be read, is no TOML, or has a field that we do not know.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("configuration file {} can't be read", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("configuration file {} is not valid", path.display()))
+    }
+}
+
+impl Conf {
+    /// Checks and completes.
+    ///
+    /// # Errors
+    /// The first value that can't be.
+    pub fn new(file: ConfFile, flags: Overrides) -> anyhow::Result<Self> {
+        let listen = flags.listen.or(file.dedicated_proxy.listen).unwrap_or_else(|| "127.0.0.1:8443".into());
+        let listen = listen
+            .parse()
+            .with_context(|| format!("dedicated_proxy.listen {listen:?} is not an address with a port"))?;
+        let public_url = flags.public_url.or(file.dedicated_proxy.public_url).map(|url| origin(&url)).transpose()?;
+        let data_dir = flags.data_dir.or(file.store.data_dir).unwrap_or_else(|| "/var/lib/gatewright".into());
+        let data_dir = std::path::absolute(&data_dir)
+            .with_context(|| format!("store.data_dir {} is no usable path", data_dir.display()))?;
+        let certificate = match (file.tls.certificate_file, file.tls.key_file) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => bail!("tls.certificate_file and tls.key_file go together: give both or none"),
+        };
+        let grants = grants(file.grants)?;
+        let clipboard_max_bytes = file.limits.clipboard_max_bytes.unwrap_or(4 << 20);
+        ensure!(
+            (1024..=64 << 20).contains(&clipboard_max_bytes),
+            "limits.clipboard_max_bytes must lie between 1 KiB and 64 MiB"
+        );
+        Ok(Self {
+            listen,
+            public_url,
+            agent: AgentConf::new(file.agent, flags.engine)?,
+            master_key_file: file.store.master_key_file.unwrap_or_else(|| data_dir.join("master.key")),
+            bundled_plugins: flags.bundled_plugins.or(file.store.bundled_plugins),
+            data_dir,
+            certificate,
+            drain: Duration::from_secs(file.limits.drain_secs.unwrap_or(10)),
+            clipboard_max_bytes: usize::try_from(clipboard_max_bytes)?,
+            launch_timeout: Duration::from_secs(file.limits.launch_timeout_secs.unwrap_or(90)),
+            grants,
+            dev: flags.dev,
+            web_dist: flags.web_dist,
+        })
+    }
+}
+
+impl AgentConf {
+    fn new(file: AgentFile, engine: Option<String>) -> anyhow::Result<Self> {
+        let engine = engine.or(file.engine).unwrap_or_else(|| "unix:///var/run/docker.sock".into());
+        let Some(path) = engine.strip_prefix("unix://").filter(|path| path.starts_with('/')) else {
+            bail!("agent.engine {engine:?} must name a socket: unix:///path/to/socket");
+        };
+        let cpu_overcommit = file.cpu_overcommit.unwrap_or(4.0);
+        ensure!((0.1..=64.0).contains(&cpu_overcommit), "agent.cpu_overcommit must lie between 0.1 and 64");
+        let runtime = file.runtime.as_deref().unwrap_or("runtime-docker");
+        Ok(Self {
+            name: file.name.unwrap_or_else(host_name),
+            runtime: runtime.parse().with_context(|| format!("agent.runtime {runtime:?}"))?,
+            engine: path.into(),
+            max_sessions: file.max_sessions.unwrap_or(32),
+            cpu_overcommit,
+            memory_reserve_bytes: file.memory_reserve_bytes.unwrap_or(1 << 30),
+            labels: file.labels,
+        })
+    }
+}
+
+fn grants(file: BTreeMap<String, GrantFile>) -> anyhow::Result<BTreeMap<PluginName, Vec<String>>> {
+    let mut grants = file
+        .into_iter()
+        .map(|(name, grant)| {
+            let plugin = name.parse().with_context(|| format!("grants.{name}"))?;
+            Ok((plugin, grant.http))
+        })
+        .collect::<anyhow::Result<BTreeMap<PluginName, Vec<String>>>>()?;
+    // The bundled runtime is of no use without its engine; an operator who wants that writes an empty grant.
+    grants.entry("runtime-docker".parse()?).or_insert_with(|| vec!["engine".into()]);
+    Ok(grants)
+}
+
+/// An https origin without path: `https://host[:port]`.
+fn origin(url: &str) -> anyhow::Result<String> {
+    let trimmed = url.trim_end_matches('/');
+    let host = trimmed.strip_prefix("https://").with_context(|| format!("public URL {url:?} must begin with https://"))?;
+    ensure!(
+        !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']),
+        "public URL {url:?} must be a host with an optional port, without a path"
+    );
+    Ok(trimmed.to_ascii_lowercase())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "local".into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn conf(text: &str) -> anyhow::Result<Conf> {
+        Conf::new(toml::from_str(text)?, Overrides::default())
+    }
+
+    #[test]
+    fn an_empty_file_is_a_whole_configuration() {
+        let conf = conf("").unwrap();
+        assert_eq!(conf.listen.to_string(), "127.0.0.1:8443");
+        assert_eq!(conf.agent.engine, PathBuf::from("/var/run/docker.sock"));
+        assert_eq!(conf.grants.values().next().unwrap(), &vec!["engine".to_owned()]);
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let file = toml::from_str("[store]\ndata_dir = '/a'\n[dedicated_proxy]\nlisten = '0.0.0.0:1'").unwrap();
+        let flags = Overrides { data_dir: Some("/b".into()), ..Overrides::default() };
+        let conf = Conf::new(file, flags).unwrap();
+        assert_eq!(conf.data_dir, PathBuf::from("/b"));
+        assert_eq!(conf.listen.to_string(), "0.0.0.0:1");
+    }
+
+    #[test]
+    fn what_can_not_be_is_named() {
+        for (text, says) in [
+            ("[dedicated_proxy]\nlisten = 'here'", "listen"),
+            ("[dedicated_proxy]\npublic_url = 'http://x'", "https://"),
+            ("[dedicated_proxy]\npublic_url = 'https://x/path'", "without a path"),
+            ("[tls]\ncertificate_file = 'a'", "go together"),
+            ("[agent]\nengine = 'tcp://1.2.3.4:5'", "unix://"),
+            ("[agent]\ncpu_overcommit = 0.0", "cpu_overcommit"),
+            ("[grants.'No Name']", "No Name"),
+            ("[limits]\nclipboard_max_bytes = 1", "clipboard_max_bytes"),
+            ("[limits]\nunknown = 1", "unknown"),
+        ] {
+            let error = format!("{:#}", conf(text).unwrap_err());
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+}
