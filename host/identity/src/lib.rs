@@ -1,1 +1,27 @@
-//! All that is signed: certificate authorities and session tickets.
+//! All that is signed: certificate authorities and session tickets. The control plane signs, edge and proxies check.
+//!
+//! - [`PublicCa`] makes the certificate of the public HTTPS port, unless the operator brings a [`ServerCertificate`].
+//! - [`TicketSigner`] lets one person into one session for a minute; [`TicketVerifier`] needs the public key only.
+//! - [`VerifiedTicket`] and [`ClientAddr`] are what an edge hands to a proxy in the same process.
+//!
+//! **Invariant:** no network and no clock: `now` is always an argument. Private keys are written with mode 0600 and
+//! never printed.
+#![forbid(unsafe_code)]
+
+mod client;
+mod fingerprint;
+mod key_file;
+mod public_ca;
+mod public_names;
+mod server_certificate;
+mod ticket;
+mod ticket_key;
+
+pub use client::{ClientAddr, SESSION_PREFIX, TICKET_COOKIE, cookie_value};
+pub use fingerprint::Fingerprint;
+pub use key_file::KeyFileError;
+pub use public_ca::{PublicCa, PublicCaError};
+pub use public_names::{InvalidPublicName, PublicName, PublicNames};
+pub use server_certificate::{CertificateResolver, RENEW_WITHIN, ServerCertificate, ServerCertificateError};
+pub use ticket::{SessionPath, TICKET_LEEWAY, TICKET_LIFETIME, Ticket, TicketError, TicketGrant, VerifiedTicket};
+pub use ticket_key::{TicketKeyError, TicketSigner, TicketVerifier};
