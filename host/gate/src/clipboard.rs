@@ -9,7 +9,7 @@ use gatewright_core::reason::{Effect, Words, message, size_words};
 use gatewright_core::record::{Rule, RuleEffect};
 use gatewright_core::{EventId, Reference, Timestamp};
 use gatewright_plugin_host::{CallContext, ClipboardOffer, ClipboardVerdict, Direction};
-use gatewright_policy::{Chain, chain_for};
+use gatewright_policy::{Chain, chain};
 use gatewright_ports::control::SessionContext;
 use uuid::Uuid;
 
@@ -82,9 +82,9 @@ impl Gate {
         let state = self.policy.current();
         let mut progress = Progress { answers: Vec::new(), replaced: None, changed: None };
         let deadline = tokio::time::Instant::now() + DEADLINE;
-        let denial = match chain_for(&state.snapshot, &subject.context, gate) {
+        let denial = match chain(&state.snapshot, &subject.context, gate) {
             _ if !state.is_fresh() => Some((Outcome::Failed, unavailable())),
-            Chain::Closed => Some((Outcome::Denied, no_rule())),
+            Chain::Closed(_) => Some((Outcome::Denied, no_rule())),
             Chain::Rules(rules) => ask(&state, &rules, subject, gate, text, deadline, &mut progress).await,
         };
         self.conclude(subject, gate, byte_count(text), denial, progress).await

@@ -9,6 +9,7 @@ use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use gatewright_plugin_host::{Approved, Plugin, PluginHost};
 use gatewright_ports::control::{ActivePlugin, PolicySnapshot};
 use gatewright_ports::{Control, ControlError};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +59,8 @@ pub struct PolicyWatch {
     control: Arc<dyn Control>,
     plugins: Arc<PluginHost>,
     state: ArcSwap<PolicyState>,
+    /// Counts the snapshots put in force.
+    applied: watch::Sender<u64>,
 }
 
 impl PolicyWatch {
@@ -66,13 +69,19 @@ impl PolicyWatch {
     pub fn new(control: Arc<dyn Control>, plugins: Arc<PluginHost>) -> Arc<Self> {
         let nothing =
             PolicyState { snapshot: Arc::default(), plugins: BTreeMap::new(), seen: None };
-        Arc::new(Self { control, plugins, state: ArcSwap::from_pointee(nothing) })
+        Arc::new(Self { control, plugins, state: ArcSwap::from_pointee(nothing), applied: watch::Sender::new(0) })
     }
 
     /// The state to use for one decision.
     #[must_use]
     pub fn current(&self) -> Arc<PolicyState> {
         self.state.load_full()
+    }
+
+    /// Counts up whenever a snapshot was put in force, which is after every change of any kind.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.applied.subscribe()
     }
 
     /// Follows changes until `stop`.
@@ -112,6 +121,7 @@ impl PolicyWatch {
             plugins.insert(name.clone(), loaded);
         }
         self.state.store(Arc::new(PolicyState { snapshot, plugins, seen: Some(Instant::now()) }));
+        self.applied.send_modify(|count| *count += 1);
     }
 
     async fn load(&self, name: &PluginName, active: &ActivePlugin) -> LoadedPlugin {

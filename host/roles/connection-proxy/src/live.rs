@@ -4,8 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use arc_swap::ArcSwapOption;
 use gatewright_core::SessionId;
 use gatewright_gate::Notice;
+use gatewright_ports::control::SessionContext;
 use gatewright_ports::proxy_control::OpenStream;
 use tokio::sync::{broadcast, watch};
 
@@ -32,6 +34,8 @@ pub(crate) struct LiveSession {
     told: broadcast::Sender<Told>,
     memory: Mutex<VecDeque<Notice>>,
     stream: Mutex<Option<Stream>>,
+    /// Whose it is and under which groups, as the control plane last said. None before somebody was admitted.
+    context: ArcSwapOption<SessionContext>,
 }
 
 #[derive(Debug)]
@@ -71,11 +75,18 @@ impl Drop for Seat {
 impl LiveSession {
     fn new(id: SessionId) -> Arc<Self> {
         let (told, _) = broadcast::channel(NOTICE_BACKLOG);
-        Arc::new(Self { id, told, memory: Mutex::default(), stream: Mutex::default() })
+        Arc::new(Self {
+            id,
+            told,
+            memory: Mutex::default(),
+            stream: Mutex::default(),
+            context: ArcSwapOption::empty(),
+        })
     }
 
     /// Takes the session's one stream; whoever had it is told that it was taken over.
-    pub(crate) fn sit(self: &Arc<Self>, client: &str) -> Seat {
+    pub(crate) fn sit(self: &Arc<Self>, context: SessionContext, client: &str) -> Seat {
+        self.update(context);
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (end, receiver) = watch::channel(None);
@@ -84,6 +95,16 @@ impl LiveSession {
             before.end.send_replace(Some(StreamEnd::TakenOver));
         }
         Seat { session: Arc::clone(self), number, end: receiver }
+    }
+
+    /// Takes over what the control plane says now.
+    pub(crate) fn update(&self, context: SessionContext) {
+        self.context.store(Some(Arc::new(context)));
+    }
+
+    /// Whose it is; none before somebody was admitted.
+    pub(crate) fn context(&self) -> Option<Arc<SessionContext>> {
+        self.context.load_full()
     }
 
     /// Shows a notice to whoever listens, and to whoever comes soon.
@@ -167,7 +188,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use gatewright_core::Timestamp;
+    use gatewright_core::session::SessionState;
+    use gatewright_core::{NodeId, Timestamp, UserId, WorkspaceId, ZoneId};
     use gatewright_gate::NoticeKind;
     use uuid::Uuid;
 
@@ -175,12 +197,28 @@ mod tests {
         SessionId::from_uuid(Uuid::from_u128(number))
     }
 
+    fn context(number: u128) -> SessionContext {
+        let id = Uuid::from_u128(number);
+        SessionContext {
+            session: session(number),
+            user: UserId::from_uuid(id),
+            user_name: "demo".into(),
+            groups: Vec::new(),
+            workspace: WorkspaceId::from_uuid(id),
+            workspace_name: "Terminal".into(),
+            zone: ZoneId::from_uuid(id),
+            node: NodeId::from_uuid(id),
+            state: SessionState::Ready,
+            end: None,
+        }
+    }
+
     #[tokio::test]
     async fn a_second_stream_takes_over_and_the_first_leaves_the_second_alone() {
         let registry = Registry::default();
         let entry = registry.enter(session(1));
-        let mut first = entry.sit("a");
-        let mut second = entry.sit("b");
+        let mut first = entry.sit(context(1), "a");
+        let mut second = entry.sit(context(1), "b");
         assert_eq!(first.ended().await, StreamEnd::TakenOver);
         drop(first);
         assert_eq!(registry.open_streams().first().unwrap().client, "b");
