@@ -71,3 +71,6 @@ fn rules_on(snapshot: &PolicySnapshot, gate: Gate, target: RuleTarget) -> Vec<&R
 fn by_precedence(a: &Membership, b: &Membership) -> Ordering {
     (a.priority, &a.name, a.id).cmp(&(b.priority, &b.name, b.id))
 }
+
+#[cfg(test)]
+mod tests;

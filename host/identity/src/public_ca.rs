@@ -279,3 +279,6 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
         .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

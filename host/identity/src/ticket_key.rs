@@ -169,3 +169,6 @@ impl fmt::Debug for TicketVerifier {
         f.debug_struct("TicketVerifier").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
