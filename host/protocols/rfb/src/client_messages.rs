@@ -226,3 +226,145 @@ fn set_pixel_format(relay: &mut Relay<'_>) -> Result<Framed, Violation> {
     relay.skip(message.len());
     Ok(Framed::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use crate::test_session::*;
+    use crate::{PixelFormat, Violation};
+
+    const KEY: [u8; 8] = [4, 1, 0, 0, 0, 0, 0, 97];
+    const POINTER: [u8; 6] = [5, 1, 0, 9, 0, 9];
+    const QEMU_KEY: [u8; 12] = [255, 0, 0, 1, 0, 0, 0, 97, 0, 0, 0, 30];
+    const RESIZE: [u8; 24] = [251, 0, 3, 32, 2, 88, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 32, 2, 88, 0, 0, 0, 0];
+    const CONTINUOUS: [u8; 10] = [150, 1, 0, 0, 0, 0, 0, 100, 0, 50];
+    const REQUEST: [u8; 10] = [3, 1, 0, 0, 0, 0, 0, 100, 0, 50];
+
+    #[test]
+    fn only_known_messages_pass() {
+        for kind in (0..=255_u8).filter(|kind| ![0, 2, 3, 4, 5, 6, 150, 248, 251, 255].contains(kind)) {
+            let (_server, mut client) = session(false);
+            assert_eq!(from_client(&mut client, &[kind]).unwrap_err(), Violation::ClientMessage(kind));
+        }
+        let (_server, mut client) = session(false);
+        assert_eq!(
+            from_client(&mut client, &[255, 1]).unwrap_err(),
+            Violation::QemuMessage(1),
+            "QEMU audio"
+        );
+    }
+
+    #[test]
+    fn encodings_are_filtered_in_order() {
+        // What noVNC 1.7 sends, H.264 included.
+        let novnc = [
+            1,
+            50,
+            7,
+            -260,
+            16,
+            21,
+            5,
+            2,
+            6,
+            0,
+            -26,
+            -254,
+            -223,
+            -224,
+            -258,
+            -261,
+            -308,
+            -309,
+            -312,
+            -313,
+            -307,
+            EXTENDED_CLIPBOARD,
+            -316,
+            0x574d_5664,
+            -239,
+            7,
+        ];
+        let kept = [
+            1,
+            7,
+            16,
+            0,
+            -26,
+            -254,
+            -223,
+            -224,
+            -258,
+            -261,
+            -308,
+            -312,
+            -313,
+            -307,
+            EXTENDED_CLIPBOARD,
+            0x574d_5664,
+            -239,
+        ];
+        let (_server, mut client) = session(false);
+        let (out, rest, _) = from_client(&mut client, &set_encodings(&novnc)).unwrap();
+        assert_eq!((out, rest), (set_encodings(&kept), vec![]));
+        assert_eq!(from_client(&mut client, &[2, 0, 1, 1]).unwrap_err(), Violation::EncodingCount(257));
+    }
+
+    #[test]
+    fn the_pixel_format_is_fixed() {
+        let (_server, mut client) = session(false);
+        is_dropped(from_client(&mut client, &PixelFormat::FIXED.set_message()));
+        let other = PixelFormat {
+            shift: [16, 8, 0],
+            ..PixelFormat::FIXED
+        };
+        assert_eq!(from_client(&mut client, &other.set_message()).unwrap_err(), Violation::PixelFormat);
+    }
+
+    #[test]
+    fn extensions_wait_for_their_announcement() {
+        for message in [&QEMU_KEY[..], &RESIZE, &CONTINUOUS] {
+            let (_server, mut client) = offering(false, &[-258, -308, -312, -313]);
+            assert_eq!(from_client(&mut client, message).unwrap_err().code(), "rfb-not-announced");
+        }
+        let (mut server, mut client) = offering(false, &[-258, -308, -312, -313]);
+        let announced = [
+            vec![150],
+            update(2),
+            rect([0; 4], -258, &[]),
+            rect([0, 0, 100, 50], -308, &[[1, 0, 0, 0].as_slice(), &[0; 16]].concat()),
+        ]
+        .concat();
+        passes(&announced, from_server(&mut server, &announced));
+        let all = [&QEMU_KEY[..], &RESIZE, &CONTINUOUS, &REQUEST, &KEY, &POINTER].concat();
+        passes(&all, from_client(&mut client, &all));
+        let huge = [251, 0, 255, 255, 0, 1, 0, 0];
+        assert_eq!(from_client(&mut client, &huge).unwrap_err().code(), "rfb-framebuffer-size");
+        let (mut server, mut client) = offering(false, &[-258, -308, -312, -313]);
+        passes(&announced, from_server(&mut server, &announced));
+        assert_eq!(
+            from_client(&mut client, &[251, 0, 0, 9, 0, 9, 17, 0]).unwrap_err(),
+            Violation::ScreenCount(17)
+        );
+    }
+
+    #[test]
+    fn view_only_drops_input_and_nothing_else() {
+        let (mut server, mut client) = offering(true, &[-258, -308, -312, -313, EXTENDED_CLIPBOARD]);
+        let announced = [vec![150], update(2), rect([0; 4], -258, &[]), rect([0, 0, 100, 50], -308, &[0; 4])].concat();
+        passes(&announced, from_server(&mut server, &announced));
+        let caps = cut_text(3, true, &[0x1F, 0, 0, 1, 0, 0, 0, 0]);
+        passes(&caps, from_server(&mut server, &caps));
+
+        let text = cut_text(6, false, b"classic");
+        let notify = cut_text(6, true, &[0x08, 0, 0, 1]);
+        let provide = cut_text(6, true, &[0x10, 0, 0, 1, 1, 2, 3]);
+        is_dropped(from_client(
+            &mut client,
+            &[&KEY[..], &POINTER, &QEMU_KEY, &RESIZE, &text, &notify, &provide].concat(),
+        ));
+        let ask = cut_text(6, true, &[0x02, 0, 0, 1]);
+        let seen = [&REQUEST[..], &CONTINUOUS, &ask].concat();
+        passes(&seen, from_client(&mut client, &seen));
+    }
+}

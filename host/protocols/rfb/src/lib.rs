@@ -24,6 +24,8 @@ mod rectangle;
 mod relay;
 mod server_messages;
 mod shared;
+#[cfg(test)]
+mod test_session;
 mod tight;
 mod violation;
 

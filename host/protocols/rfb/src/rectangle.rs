@@ -231,3 +231,136 @@ fn check_cursor(rect: Rect, config: &Config) -> Result<(), Violation> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use crate::test_session::*;
+    use crate::{Size, Violation};
+
+    const ALL: [i32; 12] = [1, 7, 16, -239, -240, 0x574d_5664, -223, -308, -224, -307, -258, -261];
+
+    #[track_caller]
+    fn check(rects: &[Vec<u8>]) {
+        let (mut server, _client) = offering(false, &ALL);
+        // A bell behind the update shows that its end was found.
+        let bytes = [update(rects.len() as u16), rects.concat(), vec![2]].concat();
+        passes(&bytes, from_server(&mut server, &bytes));
+        assert_eq!(server.updates(), 1);
+    }
+
+    #[track_caller]
+    fn refused(rect: Vec<u8>) -> Violation {
+        let (mut server, _client) = offering(false, &ALL);
+        from_server(&mut server, &[update(1), rect].concat()).unwrap_err()
+    }
+
+    #[test]
+    fn every_rectangle_ends_where_it_should() {
+        check(&[rect([0, 0, 3, 2], 0, &[7; 24])]);
+        check(&[rect([0, 0, 3, 2], 1, &[0, 97, 0, 48])]);
+        check(&[rect([0, 0, 3, 2], 7, &[0x80, 1, 2, 3])]);
+        check(&[rect([0, 0, 3, 2], 16, &[0, 0, 0, 3, 1, 2, 3])]);
+        check(&[rect([4, 4, 9, 2], -239, &[7; 9 * 2 * 4 + 2 * 2])]);
+        check(&[rect([4, 4, 9, 2], -240, &[7; 6 + 2 * 2 * 2])]);
+        check(&[rect([4, 4, 0, 0], -240, &[])]);
+        check(&[rect([4, 4, 3, 2], 0x574d_5664, &[[0, 0].as_slice(), &[7; 48]].concat())]);
+        check(&[rect([4, 4, 3, 2], 0x574d_5664, &[[1, 0].as_slice(), &[7; 24]].concat())]);
+        check(&[rect([0, 0, 3, 2], -223, &[])]);
+        check(&[rect([0, 0, 3, 2], -308, &[[2, 0, 0, 0].as_slice(), &[7; 32]].concat())]);
+        check(&[rect([0, 0, 0, 0], -258, &[])]);
+        check(&[rect([0, 0, 0, 0], -261, &[4])]);
+        check(&[
+            rect([0, 0, 0, 0], -258, &[]),
+            rect([0, 0, 1, 1], 0, &[7; 4]),
+            rect([0, 0, 1, 1], 1, &[0; 4]),
+        ]);
+        check(&[]);
+    }
+
+    #[test]
+    fn last_rect_ends_an_update_early() {
+        let (mut server, _client) = offering(false, &ALL);
+        let bytes = [update(0xFFFF), rect([0, 0, 1, 1], 0, &[7; 4]), rect([0; 4], -224, &[]), vec![2]].concat();
+        passes(&bytes, from_server(&mut server, &bytes));
+        assert_eq!(server.updates(), 1);
+    }
+
+    #[test]
+    fn pixels_go_on_before_the_rectangle_is_whole() {
+        let (mut server, _client) = session(false);
+        let bytes = [update(1), rect([0, 0, 100, 50], 0, &[7; 10])].concat();
+        passes(&bytes, from_server(&mut server, &bytes));
+        assert_eq!(server.updates(), 0);
+    }
+
+    #[test]
+    fn the_desktop_name_is_ours() {
+        let (mut server, _client) = offering(false, &ALL);
+        let theirs = [update(1), rect([1, 2, 3, 4], -307, b"\0\0\0\x06theirs"), vec![2]].concat();
+        let ours = [update(1), rect([0; 4], -307, b"\0\0\0\x04ours"), vec![2]].concat();
+        let (out, rest, _) = from_server(&mut server, &theirs).unwrap();
+        assert_eq!((out, rest), (ours, vec![]));
+        assert_eq!(refused(rect([0; 4], -307, &[0, 2, 0, 0])), Violation::NameLength(0x20000));
+    }
+
+    #[test]
+    fn what_was_not_offered_is_refused() {
+        let (mut server, _client) = offering(false, &[0]);
+        let tight = [update(1), rect([0, 0, 1, 1], 7, &[])].concat();
+        let violation = from_server(&mut server, &tight).unwrap_err();
+        assert_eq!(violation.to_string(), "server sent encoding 7 which was never offered");
+        // RRE, Hextile, JPEG quality, compression, fences and the clipboard head no rectangle.
+        for encoding in [2, 5, -26, -250, -312, -313, EXTENDED_CLIPBOARD, i32::MIN] {
+            assert_eq!(refused(rect([0, 0, 1, 1], encoding, &[])), Violation::Encoding(encoding));
+        }
+    }
+
+    #[test]
+    fn geometry_is_checked() {
+        for encoding in [0, 1, 7, 16] {
+            let outside = refused(rect([91, 0, 10, 10], encoding, &[0; 64]));
+            assert_eq!(outside.code(), "rfb-rect-outside", "{encoding}");
+        }
+        assert_eq!(
+            refused(rect([0, 0, 10, 10], 1, &[0, 91, 0, 0])).code(),
+            "rfb-rect-outside",
+            "source of a copy"
+        );
+        assert_eq!(
+            refused(rect([0, 0, 1025, 1], -239, &[])),
+            Violation::CursorSize { width: 1025, height: 1 }
+        );
+        assert_eq!(refused(rect([0, 0, 1, 1], 0x574d_5664, &[2, 0])), Violation::CursorType(2));
+        assert_eq!(
+            refused(rect([0, 0, 40_000, 1], -223, &[])),
+            Violation::FramebufferSize { width: 40_000, height: 1 }
+        );
+        assert_eq!(
+            refused(rect([0, 0, 16384, 16384], -308, &[1, 0, 0, 0])).code(),
+            "rfb-framebuffer-size"
+        );
+        assert_eq!(
+            refused(rect([0, 0, 1, 1], 16, &[0, 0, 4, 9])),
+            Violation::PixelLength { bytes: 1033, limit: 1032 }
+        );
+    }
+
+    #[test]
+    fn a_new_size_counts_at_once() {
+        let (mut server, _client) = offering(false, &ALL);
+        let screens = [[1, 0, 0, 0].as_slice(), &[0; 16]].concat();
+        let refused_resize = [update(1), rect([1, 3, 500, 500], -308, &screens)].concat();
+        passes(&refused_resize, from_server(&mut server, &refused_resize));
+        assert_eq!(server.size(), Size { width: 100, height: 50 });
+        let grown = [
+            update(2),
+            rect([0, 0, 200, 200], -308, &screens),
+            rect([199, 199, 1, 1], 0, &[0; 4]),
+        ]
+        .concat();
+        passes(&grown, from_server(&mut server, &grown));
+        let shrunk = [update(2), rect([0, 0, 20, 20], -223, &[]), rect([20, 0, 1, 1], 0, &[0; 4])].concat();
+        assert_eq!(from_server(&mut server, &shrunk).unwrap_err().code(), "rfb-rect-outside");
+    }
+}

@@ -179,3 +179,63 @@ pub(crate) fn fence_header(relay: &Relay<'_>, side: &'static str) -> Result<Opti
     }
     Ok(Some((u32::from_be_bytes([f3, f2, f1, f0]), 9 + usize::from(payload))))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use crate::Violation;
+    use crate::test_session::*;
+
+    #[test]
+    fn only_known_messages_pass() {
+        let (mut server, _client) = session(false);
+        passes(&[2, 2, 2], from_server(&mut server, &[2, 2, 2]));
+        for kind in (0..=255).filter(|kind| ![0, 2, 3, 248].contains(kind)) {
+            let (mut server, _client) = session(false);
+            let violation = from_server(&mut server, &[kind]).unwrap_err();
+            let expected = match kind {
+                1 => Violation::ColourMap,
+                150 => Violation::NotOffered("continuous updates"),
+                other => Violation::ServerMessage(other),
+            };
+            assert_eq!(violation, expected);
+        }
+    }
+
+    #[test]
+    fn what_came_before_a_violation_was_judged() {
+        let (mut server, _client) = session(false);
+        let (mut input, mut out) = (bytes::BytesMut::from(&[2, 2, 99][..]), bytes::BytesMut::new());
+        assert_eq!(server.inspect(&mut input, &mut out).unwrap_err(), Violation::ServerMessage(99));
+        assert_eq!(&out[..], [2, 2]);
+    }
+
+    #[test]
+    fn fences_are_offered_short_and_asked_for() {
+        let request = [248, 0, 0, 0, 0x80, 0, 0, 0, 2, 7, 7];
+        let response = [248, 0, 0, 0, 0, 0, 0, 0, 2, 7, 7];
+        let (mut server, mut client) = session(false);
+        assert_eq!(from_server(&mut server, &request).unwrap_err(), Violation::NotOffered("fences"));
+        assert_eq!(from_client(&mut client, &response).unwrap_err(), Violation::NotAnnounced("fences"));
+
+        let (mut server, mut client) = offering(false, &[-312]);
+        passes(&request, from_server(&mut server, &request));
+        passes(&response, from_client(&mut client, &response));
+        assert_eq!(
+            from_client(&mut client, &response).unwrap_err(),
+            Violation::FenceResponse("client"),
+            "answered twice"
+        );
+        assert_eq!(from_server(&mut server, &response).unwrap_err(), Violation::FenceResponse("server"));
+
+        let (mut server, mut client) = offering(false, &[-312]);
+        passes(&request, from_server(&mut server, &request));
+        passes(&request, from_client(&mut client, &request));
+        passes(&response, from_server(&mut server, &response));
+        let long = [248, 0, 0, 0, 0x80, 0, 0, 0, 65];
+        assert_eq!(
+            from_server(&mut server, &long).unwrap_err(),
+            Violation::FenceLength { side: "server", bytes: 65 }
+        );
+    }
+}

@@ -11,7 +11,6 @@ use crate::shared::{Extension, Shared};
 use crate::{Encoding, Limits, Violation};
 
 /// A cut text message of which the header has been read. Nothing of it is ever handed on as it came.
-#[derive(Debug)]
 pub(crate) struct CutText {
     direction: Direction,
     /// View-only: text and its announcement are dropped.
@@ -19,7 +18,6 @@ pub(crate) struct CutText {
     state: State,
 }
 
-#[derive(Debug)]
 enum State {
     Classic {
         left: usize,
@@ -48,6 +46,15 @@ pub(crate) enum CutTextStep {
     /// The message is over, and what may go on of it was written.
     Done,
     Offer(ClipboardOffer, Pending),
+}
+
+/// Shows no content.
+impl std::fmt::Debug for CutText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CutText")
+            .field("direction", &self.direction)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CutText {

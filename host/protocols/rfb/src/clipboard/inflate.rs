@@ -4,7 +4,6 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 /// Inflates `u32 size, size bytes` (rfbproto 7.5.6, "provide"). Text is the lowest format, so it always comes first, and what
 /// follows is never looked at.
-#[derive(Debug)]
 pub(super) struct TextInflater {
     zlib: Decompress,
     /// The size and then the text. Grows as bytes come, whatever size is claimed.

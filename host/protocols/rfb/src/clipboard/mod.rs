@@ -13,6 +13,8 @@ mod cut_text;
 mod extended;
 mod inflate;
 mod pending;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::Arc;

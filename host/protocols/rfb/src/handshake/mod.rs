@@ -2,6 +2,8 @@
 
 mod browser;
 mod target;
+#[cfg(test)]
+mod tests;
 mod vnc_auth;
 
 pub(crate) use browser::name_for_wire;

@@ -37,6 +37,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_is_the_des_of_vnc() {
+        // VNC password files hold the password encrypted with a key that every implementation knows; this is "password".
+        let file = [0xDB, 0xD8, 0x3C, 0xFD, 0x72, 0x7A, 0x14, 0x58];
+        let response = VncPassword::new(&[23, 82, 107, 6, 35, 78, 88, 7]).respond(*b"passwordpassword");
+        assert_eq!(response.as_chunks::<8>().0, [file, file]);
+    }
+
+    #[test]
     fn only_eight_bytes_count() {
         let challenge = *b"0123456789abcdef";
         assert_eq!(
