@@ -1,0 +1,128 @@
+//! Login sessions. Only the SHA-256 of a token is stored.
+
+use gatewright_core::{Timestamp, UserId};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::{Store, StoreError, Write};
+
+/// A login session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginRecord {
+    /// SHA-256 of the token.
+    pub token_hash: [u8; 32],
+    /// Whose.
+    pub user: UserId,
+    /// The client's address at login.
+    pub client: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute or so.
+    pub seen_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct Row {
+    user_id: Uuid,
+    client: String,
+    created_at: i64,
+    seen_at: i64,
+    expires_at: i64,
+}
+
+impl Store {
+    /// A login session by the hash of its token, expired or not.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn login(&self, token_hash: &[u8; 32]) -> Result<Option<LoginRecord>, StoreError> {
+        let row: Option<Row> =
+            sqlx::query_as("SELECT user_id, client, created_at, seen_at, expires_at FROM login_sessions WHERE token_hash = $1")
+                .bind(token_hash.as_slice())
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(row.map(|row| LoginRecord {
+            token_hash: *token_hash,
+            user: UserId::from_uuid(row.user_id),
+            client: row.client,
+            created_at: Timestamp::from_micros(row.created_at),
+            seen_at: Timestamp::from_micros(row.seen_at),
+            expires_at: Timestamp::from_micros(row.expires_at),
+        }))
+    }
+}
+
+impl Write {
+    /// Adds a login session.
+    ///
+    /// # Errors
+    /// `Conflict(Reference)` where the user is gone, `Unavailable`.
+    pub async fn insert_login(&mut self, login: &LoginRecord) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO login_sessions (token_hash, user_id, client, created_at, seen_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(login.token_hash.as_slice())
+        .bind(login.user.as_uuid())
+        .bind(&login.client)
+        .bind(login.created_at.as_micros())
+        .bind(login.seen_at.as_micros())
+        .bind(login.expires_at.as_micros())
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Notes that a login session was used.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn touch_login(&mut self, token_hash: &[u8; 32], at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE login_sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2")
+            .bind(token_hash.as_slice())
+            .bind(at.as_micros())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a login session. Idempotent.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn delete_login(&mut self, token_hash: &[u8; 32]) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM login_sessions WHERE token_hash = $1")
+            .bind(token_hash.as_slice())
+            .execute(self.connection())
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Ends a user's login sessions but the one to keep.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn delete_logins_of(&mut self, user: UserId, keep: Option<&[u8; 32]>) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM login_sessions WHERE user_id = $1 AND token_hash <> $2")
+            .bind(user.as_uuid())
+            .bind(keep.map_or([].as_slice(), |hash| hash.as_slice()))
+            .execute(self.connection())
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Deletes what expired before `now` or was last seen before `idle_since`.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn sweep_logins(&mut self, now: Timestamp, idle_since: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM login_sessions WHERE expires_at <= $1 OR seen_at <= $2")
+            .bind(now.as_micros())
+            .bind(idle_since.as_micros())
+            .execute(self.connection())
+            .await?;
+        Ok(done.rows_affected())
+    }
+}

@@ -1,0 +1,11 @@
+//! The repositories, one file for each thing that is stored.
+
+pub(crate) mod events;
+pub(crate) mod logins;
+pub(crate) mod nodes;
+pub(crate) mod plugins;
+pub(crate) mod policy;
+pub(crate) mod secrets;
+pub(crate) mod sessions;
+pub(crate) mod users;
+pub(crate) mod workspaces;

@@ -1,0 +1,193 @@
+//! Nodes, as their heartbeats leave them.
+
+use std::collections::BTreeMap;
+
+use gatewright_core::capacity::{Allocatable, Resources};
+use gatewright_core::record::Node;
+use gatewright_core::{NodeId, Timestamp, ZoneId};
+use gatewright_ports::agent_control::NodeStatus;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::workspaces::resources;
+use crate::convert::{from_json, json, to_i64, to_u32, to_u64};
+use crate::sql::Connection;
+use crate::{ChangeKind, Store, StoreError, Write};
+
+/// A node as its last heartbeat described it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRecord {
+    /// What its agent said.
+    pub status: NodeStatus,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// When its agent said so.
+    pub seen_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    name: String,
+    zone_id: Uuid,
+    engine: String,
+    runtime: String,
+    allocatable_cpu_millicores: i64,
+    allocatable_memory_bytes: i64,
+    allocatable_sessions: i64,
+    degraded: Option<String>,
+    images: String,
+    labels: String,
+    seen_at: i64,
+}
+
+impl TryFrom<Row> for NodeRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let images: Vec<String> = from_json(&row.images, "list of images")?;
+        let labels: BTreeMap<String, String> = from_json(&row.labels, "labels")?;
+        Ok(Self {
+            status: NodeStatus {
+                node: NodeId::from_uuid(row.id),
+                name: row.name,
+                engine: row.engine,
+                runtime: row.runtime.parse().map_err(|_| StoreError::Invalid { what: "plugin name" })?,
+                allocatable: Allocatable {
+                    cpu_millicores: to_u64(row.allocatable_cpu_millicores, "node capacity")?,
+                    memory_bytes: to_u64(row.allocatable_memory_bytes, "node capacity")?,
+                    sessions: to_u32(row.allocatable_sessions, "node capacity")?,
+                },
+                degraded: row.degraded,
+                images,
+                labels,
+            },
+            zone: ZoneId::from_uuid(row.zone_id),
+            seen_at: Timestamp::from_micros(row.seen_at),
+        })
+    }
+}
+
+impl NodeRecord {
+    /// The node with what is left on it when `reserved` run there.
+    #[must_use]
+    pub fn with_reserved(self, reserved: &[Resources]) -> Node {
+        let headroom = self.status.allocatable.headroom(reserved);
+        Node {
+            id: self.status.node,
+            name: self.status.name,
+            zone: self.zone,
+            engine: self.status.engine,
+            runtime: self.status.runtime,
+            allocatable: self.status.allocatable,
+            headroom,
+            degraded: self.status.degraded,
+            images: self.status.images,
+            labels: self.status.labels,
+            seen_at: self.seen_at,
+        }
+    }
+}
+
+impl Store {
+    /// All nodes with what is left on them, by name.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        let mut snapshot = self.readers.begin().await?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, name, zone_id, engine, runtime, allocatable_cpu_millicores, allocatable_memory_bytes, \
+             allocatable_sessions, degraded, images, labels, seen_at FROM nodes ORDER BY name",
+        )
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let held = sqlx::query_as::<_, (Uuid, i64, i64, i64, i64)>(
+            "SELECT node_id, cpu_millicores, memory_bytes, pids, shm_bytes FROM sessions \
+             WHERE node_id IS NOT NULL AND state NOT IN ('requested', 'ended', 'failed')",
+        )
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let mut reserved: BTreeMap<Uuid, Vec<Resources>> = BTreeMap::new();
+        for (node, cpu, memory, pids, shm) in held {
+            reserved.entry(node).or_default().push(resources(cpu, memory, pids, shm)?);
+        }
+        rows.into_iter()
+            .map(|row| {
+                let held = reserved.remove(&row.id).unwrap_or_default();
+                Ok(NodeRecord::try_from(row)?.with_reserved(&held))
+            })
+            .collect()
+    }
+}
+
+/// What runs or is promised on a node, read on the writer's connection: nobody can promise it away meanwhile.
+pub(crate) async fn reserved_on(connection: &mut Connection, node: NodeId) -> Result<Vec<Resources>, StoreError> {
+    let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT cpu_millicores, memory_bytes, pids, shm_bytes FROM sessions \
+         WHERE node_id = $1 AND state NOT IN ('requested', 'ended', 'failed')",
+    )
+    .bind(node.as_uuid())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|(cpu, memory, pids, shm)| resources(cpu, memory, pids, shm)).collect()
+}
+
+/// What a node can give in all.
+pub(crate) async fn allocatable(connection: &mut Connection, node: NodeId) -> Result<Option<Allocatable>, StoreError> {
+    let row: Option<(i64, i64, i64)> = sqlx::query_as(
+        "SELECT allocatable_cpu_millicores, allocatable_memory_bytes, allocatable_sessions FROM nodes WHERE id = $1",
+    )
+    .bind(node.as_uuid())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|(cpu, memory, sessions)| {
+        Ok(Allocatable {
+            cpu_millicores: to_u64(cpu, "node capacity")?,
+            memory_bytes: to_u64(memory, "node capacity")?,
+            sessions: to_u32(sessions, "node capacity")?,
+        })
+    })
+    .transpose()
+}
+
+impl Write {
+    /// Notes a heartbeat. The zone is fixed by the first one.
+    ///
+    /// # Errors
+    /// `Conflict(NodeName)`, `OutOfRange`, `Unavailable`.
+    pub async fn upsert_node(&mut self, status: &NodeStatus, zone: ZoneId, at: Timestamp) -> Result<(), StoreError> {
+        let before: Option<(Option<String>,)> = sqlx::query_as("SELECT degraded FROM nodes WHERE id = $1")
+            .bind(status.node.as_uuid())
+            .fetch_optional(self.connection())
+            .await?;
+        sqlx::query(
+            "INSERT INTO nodes (id, name, zone_id, engine, runtime, allocatable_cpu_millicores, allocatable_memory_bytes, \
+             allocatable_sessions, degraded, images, labels, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, engine = excluded.engine, runtime = excluded.runtime, \
+             allocatable_cpu_millicores = excluded.allocatable_cpu_millicores, \
+             allocatable_memory_bytes = excluded.allocatable_memory_bytes, \
+             allocatable_sessions = excluded.allocatable_sessions, degraded = excluded.degraded, \
+             images = excluded.images, labels = excluded.labels, seen_at = excluded.seen_at",
+        )
+        .bind(status.node.as_uuid())
+        .bind(&status.name)
+        .bind(zone.as_uuid())
+        .bind(&status.engine)
+        .bind(status.runtime.as_str())
+        .bind(to_i64(status.allocatable.cpu_millicores, "node capacity")?)
+        .bind(to_i64(status.allocatable.memory_bytes, "node capacity")?)
+        .bind(i64::from(status.allocatable.sessions))
+        .bind(&status.degraded)
+        .bind(json(&status.images)?)
+        .bind(json(&status.labels)?)
+        .bind(at.as_micros())
+        .execute(self.connection())
+        .await?;
+        // A sign of life alone is no change: nobody would sleep in `watch` any more.
+        if before.is_none_or(|(degraded,)| degraded != status.degraded) {
+            self.changed(ChangeKind::Node, &status.node.to_string()).await?;
+        }
+        Ok(())
+    }
+}

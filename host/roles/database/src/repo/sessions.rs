@@ -1,0 +1,462 @@
+//! Sessions and the states that they went through. Every move names the state that it leaves, so that of two
+//! movers only one succeeds.
+
+use gatewright_core::capacity::{Resources, Shortage};
+use gatewright_core::record::{Network, Session};
+use gatewright_core::session::{EndReason, SessionState};
+use gatewright_core::{NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::nodes::{allocatable, reserved_on};
+use super::workspaces::{network, network_str, resources};
+use crate::convert::{from_json, json, to_i64};
+use crate::{ChangeKind, Store, StoreError, Write};
+
+/// A session with the names of its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The session.
+    pub session: Session,
+    /// Its user's login name when it was launched.
+    pub user_name: String,
+    /// Its workspace's name when it was launched.
+    pub workspace_name: String,
+    /// Its workspace's icon when it was launched.
+    pub workspace_icon: String,
+    /// The engine's image.
+    pub image: String,
+    /// What it reaches.
+    pub network: Network,
+    /// The address that launched it.
+    pub client: String,
+}
+
+/// A launch, as asked for.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// The id it will have.
+    pub id: SessionId,
+    /// Chosen by the client, so that a repeated request is the same session.
+    pub request_key: Option<Uuid>,
+    /// Whose.
+    pub user: UserId,
+    /// The user's login name.
+    pub user_name: String,
+    /// What.
+    pub workspace: WorkspaceId,
+    /// Its name.
+    pub workspace_name: String,
+    /// Its icon.
+    pub workspace_icon: String,
+    /// Its image.
+    pub image: String,
+    /// What it reaches.
+    pub network: Network,
+    /// What it is promised.
+    pub resources: Resources,
+    /// Where.
+    pub zone: ZoneId,
+    /// The address that asked.
+    pub client: String,
+}
+
+/// A state that a session entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRecord {
+    /// The state.
+    pub state: SessionState,
+    /// When.
+    pub at: Timestamp,
+    /// For administrators.
+    pub detail: String,
+}
+
+/// How a try to take a node's room went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// It is taken.
+    Taken,
+    /// The node has too little left by now.
+    NoRoom(Shortage),
+    /// There is no such node any more.
+    NoNode,
+    /// The session is no longer in the state that it was in.
+    Moved,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    user_id: Uuid,
+    user_name: String,
+    workspace_id: Uuid,
+    workspace_name: String,
+    workspace_icon: String,
+    image: String,
+    network: String,
+    cpu_millicores: i64,
+    memory_bytes: i64,
+    pids: i64,
+    shm_bytes: i64,
+    zone_id: Uuid,
+    node_id: Option<Uuid>,
+    client: String,
+    state: String,
+    end_reason: Option<String>,
+    created_at: i64,
+    ready_at: Option<i64>,
+    ended_at: Option<i64>,
+}
+
+fn state(text: &str) -> Result<SessionState, StoreError> {
+    SessionState::parse(text).ok_or(StoreError::Invalid { what: "session state" })
+}
+
+impl TryFrom<Row> for SessionRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            session: Session {
+                id: SessionId::from_uuid(row.id),
+                user: UserId::from_uuid(row.user_id),
+                workspace: WorkspaceId::from_uuid(row.workspace_id),
+                zone: ZoneId::from_uuid(row.zone_id),
+                node: row.node_id.map(NodeId::from_uuid),
+                state: state(&row.state)?,
+                end: row.end_reason.as_deref().map(|text| from_json(text, "end reason")).transpose()?,
+                resources: resources(row.cpu_millicores, row.memory_bytes, row.pids, row.shm_bytes)?,
+                created_at: Timestamp::from_micros(row.created_at),
+                ready_at: row.ready_at.map(Timestamp::from_micros),
+                ended_at: row.ended_at.map(Timestamp::from_micros),
+            },
+            user_name: row.user_name,
+            workspace_name: row.workspace_name,
+            workspace_icon: row.workspace_icon,
+            image: row.image,
+            network: network(&row.network)?,
+            client: row.client,
+        })
+    }
+}
+
+/// `SELECT` of a whole row, with what follows it.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, cpu_millicores, ",
+            "memory_bytes, pids, shm_bytes, zone_id, node_id, client, state, end_reason, created_at, ready_at, ended_at ",
+            "FROM sessions ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// A session by id.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(select!("WHERE id = $1"))
+            .bind(id.as_uuid())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// The session of an earlier request with the same key.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn session_by_request(&self, user: UserId, key: Uuid) -> Result<Option<SessionRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(select!("WHERE user_id = $1 AND request_key = $2"))
+            .bind(user.as_uuid())
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// A user's sessions that are not final, and those that ended after `ended_after`; newest first, 200 at the most.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn sessions_of(&self, user: UserId, ended_after: Timestamp) -> Result<Vec<SessionRecord>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(select!(
+            "WHERE user_id = $1 AND (state NOT IN ('ended', 'failed') OR ended_at > $2) ORDER BY created_at DESC, id DESC LIMIT 200"
+        ))
+        .bind(user.as_uuid())
+        .bind(ended_after.as_micros())
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// All sessions that are not final, oldest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn open_sessions(&self) -> Result<Vec<SessionRecord>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(select!("WHERE state NOT IN ('ended', 'failed') ORDER BY created_at, id"))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The states that a session went through, in order.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn session_steps(&self, id: SessionId) -> Result<Vec<StepRecord>, StoreError> {
+        let rows: Vec<(String, i64, String)> =
+            sqlx::query_as("SELECT state, at, detail FROM session_steps WHERE session_id = $1 ORDER BY at, rowid")
+                .bind(id.as_uuid())
+                .fetch_all(&self.readers)
+                .await?;
+        rows.into_iter()
+            .map(|(text, at, detail)| {
+                Ok(StepRecord {
+                    state: state(&text)?,
+                    at: Timestamp::from_micros(at),
+                    detail,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether a user ever had a session of a workspace that became ready; of any workspace for none.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn had_ready_session(&self, user: UserId, icon: &str) -> Result<bool, StoreError> {
+        let row: Option<(i64,)> =
+            sqlx::query_as("SELECT 1 FROM sessions WHERE user_id = $1 AND workspace_icon = $2 AND ready_at IS NOT NULL LIMIT 1")
+                .bind(user.as_uuid())
+                .bind(icon)
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(row.is_some())
+    }
+}
+
+impl Write {
+    /// A session, as this transaction sees it.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn session(&mut self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(select!("WHERE id = $1"))
+            .bind(id.as_uuid())
+            .fetch_optional(self.connection())
+            .await?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// How many sessions of a user are not final.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_open_sessions_of(&mut self, user: UserId) -> Result<i64, StoreError> {
+        let (count,): (i64,) = sqlx::query_as("SELECT count(*) FROM sessions WHERE user_id = $1 AND state NOT IN ('ended', 'failed')")
+            .bind(user.as_uuid())
+            .fetch_one(self.connection())
+            .await?;
+        Ok(count)
+    }
+
+    /// Adds a session as `Requested`.
+    ///
+    /// # Errors
+    /// `Conflict(SessionRequest)` where the same request was made before, `OutOfRange`, `Unavailable`.
+    pub async fn insert_session(&mut self, new: &NewSession, at: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO sessions (id, request_key, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, \
+             cpu_millicores, memory_bytes, pids, shm_bytes, zone_id, client, state, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'requested', $16)",
+        )
+        .bind(new.id.as_uuid())
+        .bind(new.request_key)
+        .bind(new.user.as_uuid())
+        .bind(&new.user_name)
+        .bind(new.workspace.as_uuid())
+        .bind(&new.workspace_name)
+        .bind(&new.workspace_icon)
+        .bind(&new.image)
+        .bind(network_str(new.network))
+        .bind(i64::from(new.resources.cpu_millicores))
+        .bind(to_i64(new.resources.memory_bytes, "memory limit")?)
+        .bind(i64::from(new.resources.pids))
+        .bind(to_i64(new.resources.shm_bytes, "shm limit")?)
+        .bind(new.zone.as_uuid())
+        .bind(&new.client)
+        .bind(at.as_micros())
+        .execute(self.connection())
+        .await?;
+        self.stepped(new.id, SessionState::Requested, at, "").await
+    }
+
+    /// `Requested` to `Reserved` on `node`, if the node still has the room. What the node has left is counted in this
+    /// transaction, so two launches never take the same room.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn reserve(&mut self, id: SessionId, node: NodeId, at: Timestamp, detail: &str) -> Result<Reservation, StoreError> {
+        let Some(record) = self.session(id).await?.filter(|r| r.session.state == SessionState::Requested) else {
+            return Ok(Reservation::Moved);
+        };
+        match self.room(node, &record.session.resources).await? {
+            Reservation::Taken => {}
+            other => return Ok(other),
+        }
+        let done = sqlx::query("UPDATE sessions SET state = 'reserved', node_id = $2 WHERE id = $1 AND state = 'requested'")
+            .bind(id.as_uuid())
+            .bind(node.as_uuid())
+            .execute(self.connection())
+            .await?;
+        if done.rows_affected() != 1 {
+            return Ok(Reservation::Moved);
+        }
+        self.stepped(id, SessionState::Reserved, at, detail).await?;
+        Ok(Reservation::Taken)
+    }
+
+    /// Moves a session that is `Creating` to another node, if that has the room. Nothing of it may be left on the old
+    /// one: the caller has destroyed it there.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn change_node(
+        &mut self,
+        id: SessionId,
+        old: NodeId,
+        new: NodeId,
+        at: Timestamp,
+        detail: &str,
+    ) -> Result<Reservation, StoreError> {
+        let Some(record) = self.session(id).await?.filter(|r| r.session.state == SessionState::Creating) else {
+            return Ok(Reservation::Moved);
+        };
+        match self.room(new, &record.session.resources).await? {
+            Reservation::Taken => {}
+            other => return Ok(other),
+        }
+        let done = sqlx::query("UPDATE sessions SET node_id = $3 WHERE id = $1 AND state = 'creating' AND node_id = $2")
+            .bind(id.as_uuid())
+            .bind(old.as_uuid())
+            .bind(new.as_uuid())
+            .execute(self.connection())
+            .await?;
+        if done.rows_affected() != 1 {
+            return Ok(Reservation::Moved);
+        }
+        self.stepped(id, SessionState::Creating, at, detail).await?;
+        Ok(Reservation::Taken)
+    }
+
+    /// Moves a session from one state of its launch to the next. False where it is no longer in `from`, or where
+    /// the state machine knows no such move. To `Ending` use [`Self::begin_ending`], to a final state
+    /// [`Self::finish_session`].
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn advance(
+        &mut self,
+        id: SessionId,
+        from: SessionState,
+        to: SessionState,
+        at: Timestamp,
+        detail: &str,
+    ) -> Result<bool, StoreError> {
+        if !from.may_become(to) || to == SessionState::Ending || to.is_final() {
+            return Ok(false);
+        }
+        let ready_at = (to == SessionState::Ready).then_some(at.as_micros());
+        let done = sqlx::query("UPDATE sessions SET state = $3, ready_at = $4 WHERE id = $1 AND state = $2")
+            .bind(id.as_uuid())
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .bind(ready_at)
+            .execute(self.connection())
+            .await?;
+        if done.rows_affected() != 1 {
+            return Ok(false);
+        }
+        self.stepped(id, to, at, detail).await?;
+        Ok(true)
+    }
+
+    /// Moves a session to `Ending`, from wherever it is. False where it is ending or gone already; the first reason stays.
+    ///
+    /// # Errors
+    /// `Json`, `Unavailable`.
+    pub async fn begin_ending(&mut self, id: SessionId, reason: &EndReason, at: Timestamp, detail: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE sessions SET state = 'ending', end_reason = $2 WHERE id = $1 AND state NOT IN ('ending', 'ended', 'failed')",
+        )
+        .bind(id.as_uuid())
+        .bind(json(reason)?)
+        .execute(self.connection())
+        .await?;
+        if done.rows_affected() != 1 {
+            return Ok(false);
+        }
+        self.stepped(id, SessionState::Ending, at, detail).await?;
+        Ok(true)
+    }
+
+    /// Moves a session from `Ending` to `Failed` where its launch failed, else to `Ended`, and deletes its secrets.
+    /// None where it is not ending.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn finish_session(&mut self, id: SessionId, at: Timestamp) -> Result<Option<SessionRecord>, StoreError> {
+        let Some(mut record) = self.session(id).await?.filter(|r| r.session.state == SessionState::Ending) else {
+            return Ok(None);
+        };
+        let to = match record.session.end {
+            Some(EndReason::LaunchFailed(_) | EndReason::Interrupted) => SessionState::Failed,
+            _ => SessionState::Ended,
+        };
+        let done = sqlx::query("UPDATE sessions SET state = $2, ended_at = $3 WHERE id = $1 AND state = 'ending'")
+            .bind(id.as_uuid())
+            .bind(to.as_str())
+            .bind(at.as_micros())
+            .execute(self.connection())
+            .await?;
+        if done.rows_affected() != 1 {
+            return Ok(None);
+        }
+        self.delete_secrets_of(id).await?;
+        self.stepped(id, to, at, "").await?;
+        record.session.state = to;
+        record.session.ended_at = Some(at);
+        Ok(Some(record))
+    }
+
+    async fn room(&mut self, node: NodeId, wanted: &Resources) -> Result<Reservation, StoreError> {
+        let Some(all) = allocatable(self.connection(), node).await? else {
+            return Ok(Reservation::NoNode);
+        };
+        let reserved = reserved_on(self.connection(), node).await?;
+        Ok(match all.headroom(&reserved).fits(wanted) {
+            Ok(()) => Reservation::Taken,
+            Err(shortage) => Reservation::NoRoom(shortage),
+        })
+    }
+
+    async fn stepped(&mut self, id: SessionId, state: SessionState, at: Timestamp, detail: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO session_steps (session_id, state, at, detail) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (session_id, state, at) DO UPDATE SET detail = excluded.detail",
+        )
+        .bind(id.as_uuid())
+        .bind(state.as_str())
+        .bind(at.as_micros())
+        .bind(detail)
+        .execute(self.connection())
+        .await?;
+        self.changed(ChangeKind::Session, &id.to_string()).await
+    }
+}
