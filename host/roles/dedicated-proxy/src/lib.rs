@@ -1,1 +1,24 @@
 //! The edge: owns the public HTTPS port, checks tickets, hands requests on.
+//!
+//! `/session/<id>/` goes to a connection proxy once the ticket was checked, everything else to a web-app. Upstreams
+//! are routers of the same process; they find [`gatewright_identity::ClientAddr`] and, on a session's paths,
+//! [`gatewright_identity::VerifiedTicket`] in a request's extensions.
+//!
+//! **Invariant:** decides nothing, stores nothing, and forgets a person's login before a connection proxy sees the
+//! request.
+#![forbid(unsafe_code)]
+
+mod clients;
+mod conf;
+mod connection;
+mod headers;
+mod origin;
+mod plain_http;
+mod problem;
+mod requests;
+mod role;
+mod session;
+
+pub use conf::{EdgeConf, EdgeLimits, InvalidOrigin, PublicOrigin};
+pub use requests::{Upstream, Upstreams};
+pub use role::{Bound, Edge, EdgeError};
