@@ -1,0 +1,54 @@
+//! The containers that this agent made. Nothing else can be addressed.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use gatewright_core::SessionId;
+
+/// An engine's id for a container: 64 lower-case hexadecimal digits. Names and shortened ids are not ids.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ContainerId(String);
+
+impl ContainerId {
+    /// Reads exactly the full form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 64 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which container is whose, as learnt from the engine's own answers: to a creation that the guard built, or to a list
+/// where the engine's labels name this deployment.
+#[derive(Debug, Default)]
+pub struct Known(HashMap<ContainerId, SessionId>);
+
+impl Known {
+    /// Remembers a container.
+    pub fn learn(&mut self, id: ContainerId, session: SessionId) {
+        self.0.insert(id, session);
+    }
+
+    /// Forgets a container that is gone.
+    pub fn forget(&mut self, id: &ContainerId) {
+        self.0.remove(id);
+    }
+
+    /// The session of a container, where it is one of ours.
+    #[must_use]
+    pub fn session_of(&self, id: &ContainerId) -> Option<SessionId> {
+        self.0.get(id).copied()
+    }
+}

@@ -1,0 +1,159 @@
+//! The guard before an engine's socket: pure functions, no I/O.
+//!
+//! A runtime plugin's request is read into strict types, checked against an allow-list and **built anew**: not a byte
+//! that the plugin sent reaches the engine. What must hold of a container is set here, whatever was asked for. The
+//! engine's answers are read and built anew as well: a plugin learns what its work needs, and the guard learns which
+//! containers are ours. Objects are addressed only by ids learnt that way.
+//!
+//! One module per dialect. To add one (`libpod`, `other`): a module with `check` and `answer`, a case in [`Dialect`].
+
+pub mod docker;
+mod fields;
+mod known;
+mod refusal;
+mod request;
+mod target;
+
+use gatewright_core::SessionId;
+use gatewright_core::capacity::Resources;
+
+pub use known::{ContainerId, Known};
+pub use refusal::Refusal;
+pub use request::{Method, Request};
+
+/// Where the session's folder is inside of every container.
+pub const SESSION_MOUNT: &str = "/run/session";
+/// The label that says whose a container is.
+pub const DEPLOYMENT_LABEL: &str = "gatewright.deployment";
+/// The label that says which session a container is.
+pub const SESSION_LABEL: &str = "gatewright.session";
+/// The user that everything in a container runs as, and the owner of the session's folder.
+pub const WORKSPACE_UID: u32 = 1000;
+
+/// The language that an engine speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// The Docker Engine API, in this version of it.
+    Docker(docker::ApiVersion),
+}
+
+/// What a call of the runtime plugin may do. Made anew for every call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Look at the engine and at this deployment's containers; change nothing.
+    Node,
+    /// Make this one container, or find it made.
+    Create(Box<CreateRules>),
+    /// Drive what was made for this session.
+    Session(SessionId),
+}
+
+impl Scope {
+    /// The session that the call is about.
+    #[must_use]
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Node => None,
+            Self::Create(rules) => Some(rules.session),
+            Self::Session(session) => Some(*session),
+        }
+    }
+}
+
+/// What a container may be, at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateRules {
+    /// Whose.
+    pub session: SessionId,
+    /// The only image.
+    pub image: String,
+    /// The host name inside.
+    pub hostname: String,
+    /// Upper limits, all of them.
+    pub resources: Resources,
+    /// The session's folder on the engine's host: the only mount, at [`SESSION_MOUNT`].
+    pub folder: String,
+}
+
+impl CreateRules {
+    /// The labels that the container gets.
+    #[must_use]
+    pub fn labels(&self, deployment: &str) -> [(String, String); 2] {
+        [
+            (DEPLOYMENT_LABEL.to_owned(), deployment.to_owned()),
+            (SESSION_LABEL.to_owned(), self.session.to_string()),
+        ]
+    }
+}
+
+/// The guard of one engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Whose containers are ours.
+    pub deployment: String,
+    /// What the engine speaks.
+    pub dialect: Dialect,
+}
+
+/// A request that may go to the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// The body, JSON; none where the operation has none.
+    pub body: Option<String>,
+    /// What it does, needed to read the answer.
+    pub operation: docker::Operation,
+}
+
+/// An engine's answer that a plugin may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Its type; none where there is no body.
+    pub content_type: Option<&'static str>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An answer that is not what the operation gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the engine's answer is not of the expected form")]
+pub struct UnexpectedAnswer;
+
+impl Guard {
+    /// Checks a request of a plugin and builds the engine's.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(
+        &self,
+        scope: &Scope,
+        known: &Known,
+        request: &Request<'_>,
+    ) -> Result<Approved, Refusal> {
+        match self.dialect {
+            Dialect::Docker(api) => docker::check(self, api, scope, known, request),
+        }
+    }
+
+    /// Reads the engine's answer to an approved request, learns from it, and builds the plugin's.
+    ///
+    /// # Errors
+    /// [`UnexpectedAnswer`]: nothing of it may be used.
+    pub fn answer(
+        &self,
+        scope: &Scope,
+        known: &mut Known,
+        operation: &docker::Operation,
+        status: u16,
+        body: &[u8],
+    ) -> Result<Answer, UnexpectedAnswer> {
+        match self.dialect {
+            Dialect::Docker(_) => docker::answer(self, scope, known, operation, status, body),
+        }
+    }
+}
