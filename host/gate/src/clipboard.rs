@@ -8,7 +8,7 @@ use gatewright_core::gate::{Gate as GateName, Outcome};
 use gatewright_core::reason::{Effect, Words, message, size_words};
 use gatewright_core::record::{Rule, RuleEffect};
 use gatewright_core::{EventId, Reference, Timestamp};
-use gatewright_plugin_host::{CallContext, ClipboardOffer, ClipboardVerdict, Direction};
+use gatewright_plugin_host::{self as plugin_host, CallContext, ClipboardOffer, ClipboardVerdict, Direction};
 use gatewright_policy::{Chain, chain};
 use gatewright_ports::control::SessionContext;
 use uuid::Uuid;
@@ -186,12 +186,12 @@ async fn ask(
                 return Some((Outcome::Failed, unavailable()));
             }
         };
-        answer.version = plugin.manifest().version.clone();
-        answer.digest = Some(*plugin.digest());
+        answer.version = plugin.version().to_owned();
+        answer.digest = Some(plugin.digest());
         let call = CallContext {
             session: Some(subject.context.session),
             config: config.to_string().into(),
-            deadline: deadline.saturating_duration_since(tokio::time::Instant::now()),
+            deadline: Some(deadline.saturating_duration_since(tokio::time::Instant::now())),
         };
         let seen = progress.replaced.as_deref().unwrap_or(text);
         match plugin.clipboard(&call, offer(subject, gate, seen)).await {
@@ -244,11 +244,13 @@ fn offer(subject: &Subject, gate: GateName, text: &str) -> ClipboardOffer {
     let context = &subject.context;
     ClipboardOffer {
         direction: if gate == GateName::CopyOut { Direction::CopyOut } else { Direction::CopyIn },
-        user: context.user_name.clone(),
-        groups: context.groups.iter().map(|group| group.name.clone()).collect(),
-        workspace: context.workspace_name.clone(),
-        zone: context.zone.to_string(),
-        session: context.session.to_string(),
+        subject: plugin_host::Subject {
+            user: context.user_name.clone(),
+            groups: context.groups.iter().map(|group| group.name.clone()).collect(),
+            workspace: context.workspace_name.clone(),
+            zone: context.zone.to_string(),
+            session: context.session.to_string(),
+        },
         text: text.to_owned(),
     }
 }

@@ -113,7 +113,7 @@ impl PolicyWatch {
                 continue;
             }
             let loaded = match old.plugin(name) {
-                Some(LoadedPlugin::Ready(plugin)) if *plugin.digest() == active.digest => {
+                Some(LoadedPlugin::Ready(plugin)) if plugin.digest() == active.digest => {
                     LoadedPlugin::Ready(Arc::clone(plugin))
                 }
                 _ => self.load(name, active).await,
@@ -139,7 +139,7 @@ impl PolicyWatch {
 
     async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<Plugin>, String> {
         let bytes = self.control.component(digest).await.map_err(|error| error.to_string())?;
-        self.plugins.load(bytes, &Approved::default()).await.map_err(|error| chain(&error))
+        self.plugins.load(&bytes, &Approved::default()).await.map_err(|error| chain(&error))
     }
 }
 

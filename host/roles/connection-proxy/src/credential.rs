@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright_gate::{LoadedPlugin, PolicyWatch};
-use gatewright_plugin_host::{CallContext, CallError, CredentialTarget, Protocol, Resolved, SecretHandle};
+use gatewright_plugin_host::{CallContext, CallError, Claims, OfferedSecret, Protocol, Resolution, Target};
 use gatewright_ports::control::SessionContext;
 use gatewright_ports::{Control, ControlError};
 use secrecy::SecretString;
@@ -23,8 +23,12 @@ pub(crate) enum CredentialError {
     NotLoaded(String),
     #[error("the credential plugin failed")]
     Plugin(#[source] CallError),
-    #[error("the credential plugin answered with an unknown handle")]
-    UnknownHandle,
+    #[error("the credential plugin has none for this desktop")]
+    NotFound,
+    #[error("the credential plugin denies it: {0}")]
+    Denied(String),
+    #[error("the credential plugin's source does not answer")]
+    Unavailable,
     #[error("the vault could not be asked")]
     Vault(#[source] ControlError),
 }
@@ -46,25 +50,25 @@ pub(crate) async fn desktop_password(
     let call = CallContext {
         session: Some(context.session),
         config: provider.config.to_string().into(),
-        deadline: DEADLINE,
+        deadline: Some(DEADLINE),
     };
-    let target = CredentialTarget {
-        name: context.workspace_name.clone(),
-        protocol: Protocol::Rfb,
-        service: "vnc".into(),
+    let target = Target { name: context.workspace_name.clone(), protocol: Protocol::Rfb, service: "vnc".into() };
+    let claims = Claims {
+        user: context.user_name.clone(),
+        groups: context.groups.iter().map(|group| group.name.clone()).collect(),
     };
-    let handles = entries.iter().map(|e| SecretHandle { handle: e.id.to_string(), label: e.label.clone() }).collect();
-    let groups = context.groups.iter().map(|group| group.name.clone()).collect();
+    let offered = entries.into_iter().map(|entry| OfferedSecret { id: entry.id, label: entry.label }).collect();
     let said = plugin
-        .resolve(&call, target, context.user_name.clone(), groups, handles)
+        .resolve(&call, &context.session.to_string(), target, claims, offered)
         .await
         .map_err(CredentialError::Plugin)?;
     match said.value {
-        Resolved::Handle { handle, .. } => {
-            let entry = entries.iter().find(|entry| entry.id.to_string() == handle);
-            let entry = entry.ok_or(CredentialError::UnknownHandle)?;
-            control.secret(context.session, entry.id).await.map_err(CredentialError::Vault)
+        Resolution::Handle { secret, .. } => {
+            control.secret(context.session, secret).await.map_err(CredentialError::Vault)
         }
-        Resolved::Value { password, .. } => Ok(password),
+        Resolution::Account { password, .. } => Ok(password),
+        Resolution::NotFound => Err(CredentialError::NotFound),
+        Resolution::Denied(words) => Err(CredentialError::Denied(words.why)),
+        Resolution::Unavailable => Err(CredentialError::Unavailable),
     }
 }

@@ -1,0 +1,13 @@
+//! Starts the product and plays its people: the harness of the whole-stack tests and of the benchmarks.
+#![forbid(unsafe_code)]
+#![expect(clippy::missing_errors_doc, reason = "a harness: every error is a failed test")]
+
+mod desktop;
+mod engine;
+mod person;
+mod product;
+
+pub use desktop::{Closed, Desktop, Heard};
+pub use engine::Engine;
+pub use person::Person;
+pub use product::{Hook, Product};
