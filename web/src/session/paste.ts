@@ -1,0 +1,157 @@
+/**
+ * Text goes in on paste only, never on focus. A paste key over the desktop is held back, the text is read from the browser's own
+ * paste event, offered to the session, and only then the key is sent on: the order a program inside relies on.
+ */
+import { KEY, type Key } from './keysyms';
+
+export interface PasteSink {
+  /** Offers the text to the session. */
+  sendClipboard(text: string): void;
+  sendKey(key: Key, down: boolean): void;
+  /** Gives the keyboard back to the desktop. */
+  focus(): void;
+}
+
+/** The browser did not hand out the text (`refused`), or there is none to hand out (`no-text`). */
+export type PasteProblem = 'refused' | 'no-text';
+
+export interface PasteChord {
+  key: 'v' | 'insert';
+  shift: boolean;
+  /** Control is held on the person's keyboard, and the desktop knows. */
+  control: boolean;
+  meta: boolean;
+}
+
+/** What kind of paste key this is; null when it is none. */
+export function pasteChord(event: KeyboardEvent): PasteChord | null {
+  const { shiftKey: shift, ctrlKey: control, metaKey: meta, altKey: alt } = event;
+  if (alt) return null;
+  if (event.code === 'KeyV' || event.key.toLowerCase() === 'v') {
+    return control !== meta ? { key: 'v', shift, control, meta } : null;
+  }
+  if (event.key === 'Insert' && shift && !control && !meta) {
+    return { key: 'insert', shift, control, meta };
+  }
+  return null;
+}
+
+/** Presses the chord in the desktop. Keys that the person still holds are down there already. */
+export function pressChord(sink: PasteSink, chord: PasteChord): void {
+  const press = (key: Key) => (sink.sendKey(key, true), sink.sendKey(key, false));
+  if (chord.key === 'insert') {
+    if (chord.shift) press(KEY.insert);
+    else held(sink, KEY.shift, () => press(KEY.insert));
+    return;
+  }
+  if (chord.control) {
+    press(KEY.v);
+    return;
+  }
+  // Cmd+V: the desktop must not see Cmd (there it is Alt) together with V.
+  if (chord.meta) sink.sendKey({ keysym: KEY.alt.keysym, code: KEY.metaLeft.code }, false);
+  held(sink, KEY.control, () => {
+    if (chord.shift && chord.meta) held(sink, KEY.shift, () => press(KEY.v));
+    else press(KEY.v);
+  });
+}
+
+function held(sink: PasteSink, key: Key, during: () => void): void {
+  sink.sendKey(key, true);
+  during();
+  sink.sendKey(key, false);
+}
+
+/** How long the browser may take to turn a paste key into a paste event, ms. */
+const EVENT_MS = 120;
+
+export interface PasteBridgeOptions {
+  /** Where keys for the desktop arrive. */
+  host: HTMLElement;
+  /** An editable element that can take the browser's paste event: not every browser fires it elsewhere. */
+  proxy: HTMLTextAreaElement;
+  sink: PasteSink;
+  /** Reads the clipboard after the person agreed; undefined where the browser can't. */
+  readText: (() => Promise<string>) | undefined;
+  problem(problem: PasteProblem, chord: PasteChord): void;
+}
+
+/** Watches for pastes over the desktop. Returns the undo. */
+export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridgeOptions): () => void {
+  let pending: { chord: PasteChord; timer: number } | null = null;
+  const undo = new AbortController();
+  const capture = { capture: true, signal: undo.signal };
+
+  const deliver = (text: string, chord: PasteChord) => {
+    if (text !== '') sink.sendClipboard(text);
+    sink.focus();
+    pressChord(sink, chord);
+  };
+
+  const noEvent = async () => {
+    const chord = pending?.chord;
+    pending = null;
+    sink.focus();
+    if (!chord) return;
+    if (!readText) return problem('refused', chord);
+    try {
+      deliver(await readText(), chord);
+    } catch {
+      problem('refused', chord);
+    }
+  };
+
+  host.addEventListener(
+    'keydown',
+    (event) => {
+      const chord = pasteChord(event);
+      if (!chord) return;
+      // Held back from the desktop; the browser's default action stays, it makes the paste event.
+      event.stopImmediatePropagation();
+      if (event.repeat) return event.preventDefault();
+      if (pending) window.clearTimeout(pending.timer);
+      pending = { chord, timer: window.setTimeout(() => void noEvent(), EVENT_MS) };
+      proxy.value = '';
+      proxy.focus({ preventScroll: true });
+    },
+    capture,
+  );
+
+  // Control may be let go while the browser asks for permission: then the desktop no longer has it down.
+  window.addEventListener(
+    'keyup',
+    (event) => {
+      if (!pending) return;
+      if (event.key === 'Control') pending.chord = { ...pending.chord, control: false };
+      if (event.key === 'Shift') pending.chord = { ...pending.chord, shift: false };
+    },
+    capture,
+  );
+
+  document.addEventListener(
+    'paste',
+    (event) => {
+      const target = event.target instanceof Node ? event.target : null;
+      if (target !== proxy && !host.contains(target)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const chord = pending?.chord ?? { key: 'v', shift: false, control: false, meta: false };
+      if (pending) window.clearTimeout(pending.timer);
+      pending = null;
+      const data = event.clipboardData;
+      const text = data?.getData('text/plain') ?? '';
+      if (text === '' && data && data.types.length > 0) {
+        sink.focus();
+        problem('no-text', chord);
+        return;
+      }
+      deliver(text, chord);
+    },
+    capture,
+  );
+
+  return () => {
+    if (pending) window.clearTimeout(pending.timer);
+    undo.abort();
+  };
+}

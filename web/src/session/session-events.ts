@@ -1,0 +1,56 @@
+/** Follows the state of a session until it is ready or over. */
+import { ApiError } from '../api/client';
+import { api, sessionEventsUrl } from '../api/endpoints';
+import { readSse } from '../api/sse';
+import type { Session } from '../api/types';
+
+const PAUSES_MS = [500, 1_000, 2_000, 4_000];
+
+const settled = (session: Session) =>
+  session.state === 'ready' || session.state === 'ended' || session.state === 'failed';
+
+/** Tells every change. Resolves once nothing more is to come; throws when the session can't be seen any more. */
+export async function followSession(
+  id: string,
+  signal: AbortSignal,
+  tell: (session: Session) => void,
+): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    const done = new AbortController();
+    let over = false;
+    try {
+      await readSse(sessionEventsUrl(id), AbortSignal.any([signal, done.signal]), ({ event, data }) => {
+        if (event !== 'session' || over) return;
+        const session = JSON.parse(data) as Session;
+        failures = 0;
+        tell(session);
+        if (settled(session)) {
+          over = true;
+          done.abort();
+        }
+      });
+    } catch (error) {
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
+    }
+    if (over || signal.aborted) return;
+    await pause(PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 4_000, signal);
+    failures += 1;
+    // A stream that breaks at once must not hide a session that goes on.
+    const session = await api.session(id, signal).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) throw error;
+      return null;
+    });
+    if (session) {
+      tell(session);
+      if (settled(session)) return;
+    }
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
