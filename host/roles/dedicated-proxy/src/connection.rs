@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -67,14 +68,27 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: TcpStream, client: Socket
 
 async fn http(shared: &Shared, stream: tokio_rustls::server::TlsStream<Placed<TcpStream>>, client: SocketAddr) {
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let requests = Arc::clone(&shared.requests);
         async move { Ok::<_, Infallible>(requests.answer(request.map(Body::new), client).await) }
     });
     let builder = builder(&shared.limits, http2);
     let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    // HTTP/1.1 has its own timeout for heads; a client of HTTP/2 that never gets to a request has none.
+    let first_request = async {
+        tokio::time::sleep(shared.limits.headers).await;
+        if !http2 || asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     let served = tokio::select! {
         served = connection.as_mut() => served,
+        () = first_request => {
+            tracing::debug!(%client, "A client asked for nothing");
+            return;
+        }
         () = shared.stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
