@@ -1,0 +1,1 @@
+//! Spreads sessions over the nodes with the most room.

@@ -1,0 +1,1 @@
+//! Runs workspaces on a Docker engine.

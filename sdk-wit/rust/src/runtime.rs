@@ -1,0 +1,161 @@
+//! The world `gatewright:runtime/runtime@0.1.0`: runs workspaces on one engine.
+
+use std::marker::PhantomData;
+
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, clippy::indexing_slicing, reason = "generated code")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: ["../wit/types@0.1.0", "../wit/runtime@0.1.0"],
+        world: "gatewright:runtime/runtime@0.1.0",
+        pub_export_macro: true,
+        export_macro_name: "export_generated",
+        default_bindings_module: "gatewright_sdk::runtime::bindings",
+        additional_derives: [PartialEq, Eq],
+        with: {
+            "gatewright:types/log@0.1.0": crate::bindings::gatewright::types::log,
+            "gatewright:types/config@0.1.0": crate::bindings::gatewright::types::config,
+            "gatewright:types/http@0.1.0": crate::bindings::gatewright::types::http,
+        },
+    });
+}
+
+pub use bindings::exports::gatewright::runtime::lifecycle::{Container, EngineInfo, Error, Limits, Network, Spec, State};
+
+/// Makes, runs and removes containers. Called in a fresh instance each time: what must be remembered is in the engine.
+pub trait Lifecycle {
+    /// What the engine is, has and enforces.
+    ///
+    /// # Errors
+    /// The engine failed.
+    fn capabilities() -> Result<EngineInfo, Error>;
+
+    /// Whether the engine answers.
+    ///
+    /// # Errors
+    /// It does not.
+    fn health() -> Result<(), Error>;
+
+    /// Makes a container without starting it and gives its id. Where one of this session is there already, its id.
+    ///
+    /// # Errors
+    /// `ImageMissing`, `NoCapacity`, `Refused`, `Unsupported` (a limit or network that the engine lacks), or the engine failed.
+    fn create(spec: Spec) -> Result<String, Error>;
+
+    /// Starts a container. Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound`, or the engine failed.
+    fn start(id: String) -> Result<(), Error>;
+
+    /// Asks a container to end, then kills it after `grace_secs`. Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound`, or the engine failed.
+    fn stop(id: String, grace_secs: u32) -> Result<(), Error>;
+
+    /// Kills and removes a container with what the engine made for it. Idempotent: what is not there is gone.
+    ///
+    /// # Errors
+    /// The engine failed: something may be left.
+    fn destroy(id: String) -> Result<(), Error>;
+
+    /// How a container is.
+    ///
+    /// # Errors
+    /// `NotFound`, or the engine failed.
+    fn inspect(id: String) -> Result<Container, Error>;
+
+    /// Every container that this deployment made, running or not.
+    ///
+    /// # Errors
+    /// The engine failed.
+    fn list() -> Result<Vec<Container>, Error>;
+}
+
+/// The engine's images.
+pub trait Images {
+    /// Names of the images that the engine has.
+    ///
+    /// # Errors
+    /// The engine failed.
+    fn list() -> Result<Vec<String>, Error>;
+}
+
+impl From<crate::http::Error> for Error {
+    fn from(error: crate::http::Error) -> Self {
+        match error {
+            crate::http::Error::Refused(why) => Self::Refused(why),
+            crate::http::Error::NotGranted => Self::Refused(error.to_string()),
+            crate::http::Error::Unreachable | crate::http::Error::Timeout => Self::Unreachable,
+            crate::http::Error::TooLarge | crate::http::Error::Protocol | crate::http::Error::Json(_) => Self::Engine(error.to_string()),
+        }
+    }
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Exported<T>(PhantomData<T>);
+
+impl<T: Lifecycle> bindings::exports::gatewright::runtime::lifecycle::Guest for Exported<T> {
+    fn capabilities() -> Result<EngineInfo, Error> {
+        crate::panic_hook::set();
+        T::capabilities()
+    }
+
+    fn health() -> Result<(), Error> {
+        crate::panic_hook::set();
+        T::health()
+    }
+
+    fn create(spec: Spec) -> Result<String, Error> {
+        crate::panic_hook::set();
+        T::create(spec)
+    }
+
+    fn start(id: String) -> Result<(), Error> {
+        crate::panic_hook::set();
+        T::start(id)
+    }
+
+    fn stop(id: String, grace_secs: u32) -> Result<(), Error> {
+        crate::panic_hook::set();
+        T::stop(id, grace_secs)
+    }
+
+    fn destroy(id: String) -> Result<(), Error> {
+        crate::panic_hook::set();
+        T::destroy(id)
+    }
+
+    fn inspect(id: String) -> Result<Container, Error> {
+        crate::panic_hook::set();
+        T::inspect(id)
+    }
+
+    fn list() -> Result<Vec<Container>, Error> {
+        crate::panic_hook::set();
+        T::list()
+    }
+}
+
+impl<T: Images> bindings::exports::gatewright::runtime::images::Guest for Exported<T> {
+    fn list() -> Result<Vec<String>, Error> {
+        crate::panic_hook::set();
+        T::list()
+    }
+}
+
+/// Makes the type given the component's backend. It must implement [`runtime::Lifecycle`](crate::runtime::Lifecycle) and
+/// [`runtime::Images`](crate::runtime::Images). Exports nothing on other targets than wasm.
+#[macro_export]
+macro_rules! export_runtime {
+    ($backend:ty) => {
+        const _: () = {
+            #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported from a component only"))]
+            type Chosen = $crate::runtime::Exported<$backend>;
+            #[cfg(target_arch = "wasm32")]
+            $crate::runtime::bindings::export_generated!(Chosen with_types_in $crate::runtime::bindings);
+        };
+    };
+}
