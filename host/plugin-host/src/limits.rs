@@ -1,0 +1,92 @@
+//! What a plugin may use: what its manifest asks for, within what the host allows its kind.
+
+use std::time::Duration;
+
+use gatewright_core::plugin::PluginKind;
+
+/// Bytes that may pass from the guest to the host in one crossing (a call's answer, or the arguments of an import).
+/// Covers the largest clipboard text that a gate decides, with room for its frame.
+pub(crate) const MAX_OUTPUT_BYTES: usize = 4 << 20;
+/// Elements of a guest's table of functions. Python needs some ten thousand.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 50_000;
+/// Core instances in one component. Python needs more than twenty.
+pub(crate) const MAX_CORE_INSTANCES: usize = 64;
+/// Memories, and likewise tables, in one component.
+pub(crate) const MAX_MEMORIES: usize = 16;
+/// The native stack that a guest may use. Above it, a call traps.
+pub(crate) const MAX_STACK_BYTES: usize = 512 << 10;
+/// Lines a guest may log in one call. The rest is dropped and counted.
+pub(crate) const MAX_LOG_LINES: u32 = 100;
+/// Bytes of a line in the log.
+pub(crate) const MAX_LOG_LINE_BYTES: usize = 1024;
+/// Bytes of a text in an error that a guest gave.
+pub(crate) const MAX_ERROR_TEXT_BYTES: usize = 512;
+/// Body of an HTTP request that a guest sends.
+pub(crate) const MAX_HTTP_REQUEST_BYTES: usize = 1 << 20;
+/// All that a call may read from HTTP bodies.
+pub(crate) const MAX_HTTP_RESPONSE_BYTES: usize = 8 << 20;
+/// HTTP requests in one call.
+pub(crate) const MAX_HTTP_REQUESTS: u32 = 256;
+/// The memory that no manifest can exceed, and what a slot of the pool can hold.
+pub(crate) const MAX_MEMORY_BYTES: u64 = 256 << 20;
+
+/// The limits of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Wall-clock time for the call as a whole, waiting included.
+    pub deadline: Duration,
+    /// The guest's own processor time.
+    pub guest_time: Duration,
+    /// Linear memory, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What a kind gets by default and at most.
+pub(crate) struct KindLimits {
+    pub(crate) default: Limits,
+    pub(crate) max_deadline: Duration,
+    /// Instances at once, all sessions together.
+    pub(crate) instances: usize,
+}
+
+const MIB: u64 = 1 << 20;
+
+/// The table of limits.
+///
+/// INVARIANT: the sum of `instances` is what the pool holds, so a kind whose calls stall can't take another's slots.
+pub(crate) const fn of(kind: PluginKind) -> KindLimits {
+    let (deadline_ms, max_deadline_ms, guest_ms, memory_mib, instances) = match kind {
+        PluginKind::Placement => (1_000, 5_000, 500, 32, 8),
+        PluginKind::Dlp => (1_000, 5_000, 500, 32, 24),
+        PluginKind::Credential => (2_000, 30_000, 500, 32, 8),
+        PluginKind::Runtime => (30_000, 300_000, 2_000, 64, 16),
+    };
+    KindLimits {
+        default: Limits {
+            deadline: Duration::from_millis(deadline_ms),
+            guest_time: Duration::from_millis(guest_ms),
+            memory_bytes: memory_mib * MIB,
+        },
+        max_deadline: Duration::from_millis(max_deadline_ms),
+        instances,
+    }
+}
+
+/// All kinds.
+pub(crate) const KINDS: [PluginKind; 4] = [PluginKind::Placement, PluginKind::Dlp, PluginKind::Credential, PluginKind::Runtime];
+
+/// Instances of all kinds together.
+pub(crate) const fn total_instances() -> usize {
+    let mut total = 0;
+    let mut index = 0;
+    while index < KINDS.len() {
+        #[expect(clippy::indexing_slicing, reason = "checked by the loop, and at compile time")]
+        let kind = KINDS[index];
+        total += of(kind).instances;
+        index += 1;
+    }
+    total
+}
+
+/// Instances of one kind that one session may have at once.
+pub(crate) const INSTANCES_PER_SESSION: usize = 4;
