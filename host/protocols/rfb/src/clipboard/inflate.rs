@@ -8,8 +8,15 @@ pub(super) struct TextInflater {
     zlib: Decompress,
     /// The size and then the text. Grows as bytes come, whatever size is claimed.
     bytes: Vec<u8>,
+    scratch: Vec<u8>,
     cap: u32,
 }
+
+/// An error in the stream counts only when it comes before the end of the text. Since zlib may report it with output still
+/// held back, each piece of input is so short that its output always fits: two bits can stand for 258 bytes, and up to eight
+/// bytes of input may be held back.
+const PIECE: usize = 64;
+const SCRATCH: usize = (PIECE + 8) * 4 * 258;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Inflated {
@@ -28,37 +35,41 @@ impl TextInflater {
         Self {
             zlib: Decompress::new(true),
             bytes: Vec::new(),
+            scratch: vec![0; SCRATCH],
             cap,
         }
     }
 
-    pub(super) fn feed(&mut self, mut chunk: &[u8]) -> Result<Inflated, Malformed> {
-        let mut scratch = [0; 8192];
-        loop {
+    pub(super) fn feed(&mut self, chunk: &[u8]) -> Result<Inflated, Malformed> {
+        for piece in chunk.chunks(PIECE) {
+            match self.feed_piece(piece)? {
+                Inflated::More => {}
+                done => return Ok(done),
+            }
+        }
+        Ok(Inflated::More)
+    }
+
+    fn feed_piece(&mut self, mut piece: &[u8]) -> Result<Inflated, Malformed> {
+        while !piece.is_empty() {
             let (read, written) = (self.zlib.total_in(), self.zlib.total_out());
-            let status = self
-                .zlib
-                .decompress(chunk, &mut scratch, FlushDecompress::None)
-                .map_err(|_| Malformed)?;
+            let status = self.zlib.decompress(piece, &mut self.scratch, FlushDecompress::None);
             let (read, written) = (self.zlib.total_in() - read, self.zlib.total_out() - written);
-            chunk = usize::try_from(read).ok().and_then(|read| chunk.get(read..)).ok_or(Malformed)?;
             let inflated = usize::try_from(written)
                 .ok()
-                .and_then(|written| scratch.get(..written))
+                .and_then(|written| self.scratch.get(..written))
                 .ok_or(Malformed)?;
             self.bytes.extend_from_slice(inflated);
             if let Some(done) = self.check() {
                 return Ok(done);
             }
             match status {
-                Status::StreamEnd => return Err(Malformed),
-                // Full scratch space may mean that more is waiting, with all input taken.
-                _ if inflated.len() == scratch.len() => {}
-                _ if chunk.is_empty() => return Ok(Inflated::More),
-                _ if read == 0 && written == 0 => return Err(Malformed),
-                _ => {}
+                Ok(Status::Ok | Status::BufError) if read > 0 || written > 0 => {}
+                _ => return Err(Malformed),
             }
+            piece = usize::try_from(read).ok().and_then(|read| piece.get(read..)).ok_or(Malformed)?;
         }
+        Ok(Inflated::More)
     }
 
     fn check(&mut self) -> Option<Inflated> {
@@ -124,7 +135,7 @@ mod tests {
         assert!(bomb.len() < 60_000);
         let mut inflater = TextInflater::new(1 << 20);
         assert_eq!(inflater.feed(&bomb), Ok(Inflated::TooLarge(50_000_000)));
-        assert!(inflater.bytes.capacity() <= 16384, "{}", inflater.bytes.capacity());
+        assert!(inflater.bytes.capacity() <= SCRATCH, "{}", inflater.bytes.capacity());
         assert_eq!(
             TextInflater::new(100).feed(&deflated(u32::MAX, b"")),
             Ok(Inflated::TooLarge(u32::MAX))
@@ -136,7 +147,7 @@ mod tests {
         let bomb = deflated(10, &vec![b'x'; 50_000_000]);
         let mut inflater = TextInflater::new(1 << 20);
         assert_eq!(inflater.feed(&bomb), Ok(Inflated::Text(vec![b'x'; 10])));
-        assert!(inflater.zlib.total_out() <= 8192);
+        assert!(inflater.zlib.total_out() <= SCRATCH as u64);
     }
 
     #[test]
@@ -144,5 +155,20 @@ mod tests {
         assert_eq!(TextInflater::new(100).feed(b"not a zlib stream"), Err(Malformed));
         assert_eq!(TextInflater::new(100).feed(&deflated(4, b"abc")), Err(Malformed), "ended early");
         assert_eq!(TextInflater::new(100).feed(&[]), Ok(Inflated::More));
+    }
+
+    #[test]
+    fn damage_behind_the_text_does_not_matter_however_it_comes() {
+        let mut data = deflated(5, &[b'x'; 100_000]);
+        let end = data.len();
+        data.splice(end - 8.., [0xFF; 8]);
+        for chunk in [1, 50, end] {
+            let mut inflater = TextInflater::new(100);
+            let last = data
+                .chunks(chunk)
+                .map(|chunk| inflater.feed(chunk))
+                .find(|last| *last != Ok(Inflated::More));
+            assert_eq!(last, Some(Ok(Inflated::Text(b"xxxxx".to_vec()))), "in chunks of {chunk}");
+        }
     }
 }
