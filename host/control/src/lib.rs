@@ -1,1 +1,49 @@
-//! Users, saga, placement, plugin and node registry, vault. No HTTP.
+//! The control plane without HTTP: users, saga, placement, plugin and node registry, vault, activity.
+//!
+//! [`ControlPlane`] is the whole of it, cheap to clone. It keeps nothing outside the database but tasks that can be
+//! started again from what the database says: [`ControlPlane::recover`] does so after a start.
+//!
+//! **Invariant:** a session's state is in the database before the step that follows it begins, and a session leaves
+//! `Ending` only after its agent confirmed that nothing of it is left.
+#![forbid(unsafe_code)]
+
+mod activity;
+mod actor;
+mod clock;
+mod config;
+mod control_port;
+mod error;
+mod examples;
+mod home;
+mod passwords;
+mod placement;
+mod plane;
+mod plugins;
+mod random;
+mod registry;
+mod saga;
+mod seed;
+mod users;
+mod vault;
+mod views;
+mod workspaces;
+
+pub use activity::ActivityQuery;
+pub use actor::Actor;
+pub use clock::{Clock, SystemClock};
+pub use config::{ControlConfig, SeedPasswords};
+pub use error::{Internal, OpenError};
+pub use gatewright_database::EventKind;
+pub use plane::ControlPlane;
+pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, Rank, RankCandidate, RankError, RankRequest, Stage};
+pub use plugins::{ActivateError, DeleteError, RollBackError, UploadError, Uploaded};
+pub use saga::hooks::{HookFailure, NoHooks, SagaHooks, Step};
+pub use saga::launch::{LaunchError, LaunchRequest};
+pub use seed::{SeedReport, SeededPassword};
+pub use users::login::{Identity, LoggedIn, LoginError};
+pub use users::{PasswordError, UserError};
+pub use vault::VaultError;
+pub use views::{
+    ActivityItem, ActivityPage, ChainView, ChecklistItem, EndView, HomeView, ImpactView, NameView, PluginView, RuleAnswerView, RuleUse,
+    SessionView, StepView, VerdictCounts, VersionView, WorkspaceRef, WorkspaceView,
+};

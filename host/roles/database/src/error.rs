@@ -77,18 +77,9 @@ const UNIQUE: [(&str, Constraint); 12] = [
     ("workspaces_name_key", Constraint::WorkspaceName),
     ("nodes.name", Constraint::NodeName),
     ("nodes_name_key", Constraint::NodeName),
-    (
-        "sessions.user_id, sessions.request_key",
-        Constraint::SessionRequest,
-    ),
-    (
-        "sessions_user_id_request_key_key",
-        Constraint::SessionRequest,
-    ),
-    (
-        "plugin_versions.plugin, plugin_versions.version",
-        Constraint::PluginVersion,
-    ),
+    ("sessions.user_id, sessions.request_key", Constraint::SessionRequest),
+    ("sessions_user_id_request_key_key", Constraint::SessionRequest),
+    ("plugin_versions.plugin, plugin_versions.version", Constraint::PluginVersion),
     ("plugin_versions_pkey", Constraint::PluginVersion),
 ];
 
@@ -97,9 +88,7 @@ impl From<sqlx::Error> for StoreError {
         use sqlx::error::ErrorKind;
         let Some(database) = error.as_database_error() else {
             return match error {
-                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                    Self::Invalid { what: "column" }
-                }
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Invalid { what: "column" },
                 other => Self::Unavailable(other),
             };
         };
@@ -115,9 +104,7 @@ impl From<sqlx::Error> for StoreError {
                     .map_or(Constraint::Unique, |(_, constraint)| *constraint),
             ),
             ErrorKind::ForeignKeyViolation => Self::Conflict(Constraint::Reference),
-            ErrorKind::CheckViolation | ErrorKind::NotNullViolation => {
-                Self::Conflict(Constraint::Check)
-            }
+            ErrorKind::CheckViolation | ErrorKind::NotNullViolation => Self::Conflict(Constraint::Check),
             _ => Self::Unavailable(error),
         }
     }

@@ -84,11 +84,10 @@ impl Store {
     pub async fn newest_change(&self, kinds: &[ChangeKind]) -> Result<u64, StoreError> {
         let mut newest = 0;
         for kind in kinds {
-            let (seq,): (Option<i64>,) =
-                sqlx::query_as("SELECT max(seq) FROM changes WHERE kind = $1")
-                    .bind(kind.as_str())
-                    .fetch_one(&self.readers)
-                    .await?;
+            let (seq,): (Option<i64>,) = sqlx::query_as("SELECT max(seq) FROM changes WHERE kind = $1")
+                .bind(kind.as_str())
+                .fetch_one(&self.readers)
+                .await?;
             newest = newest.max(crate::convert::to_u64(seq.unwrap_or(0), "change")?);
         }
         Ok(newest)
@@ -113,29 +112,16 @@ impl Store {
     }
 
     async fn read_head(&self) -> Result<u64, StoreError> {
-        let (seq,): (Option<i64>,) = sqlx::query_as("SELECT max(seq) FROM changes")
-            .fetch_one(&self.readers)
-            .await?;
+        let (seq,): (Option<i64>,) = sqlx::query_as("SELECT max(seq) FROM changes").fetch_one(&self.readers).await?;
         crate::convert::to_u64(seq.unwrap_or(0), "change")
     }
 }
 
 /// Makes folder and file private before SQLite opens them; its `-wal` and `-shm` take the file's mode.
 fn prepare(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty() && !p.exists())
-    {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty() && !p.exists()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     file.set_permissions(fs::Permissions::from_mode(0o600))
 }

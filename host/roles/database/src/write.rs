@@ -54,10 +54,7 @@ pub struct Write {
 }
 
 impl Write {
-    pub(crate) const fn new(
-        transaction: Transaction<'static, Database>,
-        head: watch::Sender<u64>,
-    ) -> Self {
+    pub(crate) const fn new(transaction: Transaction<'static, Database>, head: watch::Sender<u64>) -> Self {
         Self {
             transaction,
             head,
@@ -90,12 +87,11 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn changed(&mut self, kind: ChangeKind, id: &str) -> Result<(), StoreError> {
-        let (seq,): (i64,) =
-            sqlx::query_as("INSERT INTO changes (kind, id) VALUES ($1, $2) RETURNING seq")
-                .bind(kind.as_str())
-                .bind(id)
-                .fetch_one(self.connection())
-                .await?;
+        let (seq,): (i64,) = sqlx::query_as("INSERT INTO changes (kind, id) VALUES ($1, $2) RETURNING seq")
+            .bind(kind.as_str())
+            .bind(id)
+            .fetch_one(self.connection())
+            .await?;
         self.newest = to_u64(seq, "change")?;
         Ok(())
     }

@@ -236,7 +236,9 @@ impl Store {
         .bind(since.as_micros())
         .fetch_all(&self.readers)
         .await?;
-        rows.into_iter().map(|(outcome, count)| Ok((outcome, to_u64(count, "count")?))).collect()
+        rows.into_iter()
+            .map(|(outcome, count)| Ok((outcome, to_u64(count, "count")?)))
+            .collect()
     }
 
     /// Whether an event like this exists: the newest one's number.

@@ -130,17 +130,18 @@ pub(crate) async fn reserved_on(connection: &mut Connection, node: NodeId) -> Re
     .bind(node.as_uuid())
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|(cpu, memory, pids, shm)| resources(cpu, memory, pids, shm)).collect()
+    rows.into_iter()
+        .map(|(cpu, memory, pids, shm)| resources(cpu, memory, pids, shm))
+        .collect()
 }
 
 /// What a node can give in all.
 pub(crate) async fn allocatable(connection: &mut Connection, node: NodeId) -> Result<Option<Allocatable>, StoreError> {
-    let row: Option<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT allocatable_cpu_millicores, allocatable_memory_bytes, allocatable_sessions FROM nodes WHERE id = $1",
-    )
-    .bind(node.as_uuid())
-    .fetch_optional(connection)
-    .await?;
+    let row: Option<(i64, i64, i64)> =
+        sqlx::query_as("SELECT allocatable_cpu_millicores, allocatable_memory_bytes, allocatable_sessions FROM nodes WHERE id = $1")
+            .bind(node.as_uuid())
+            .fetch_optional(connection)
+            .await?;
     row.map(|(cpu, memory, sessions)| {
         Ok(Allocatable {
             cpu_millicores: to_u64(cpu, "node capacity")?,

@@ -50,7 +50,9 @@ impl VersionState {
         [Self::Uploaded, Self::Compiling, Self::NeedsApproval, Self::Ready, Self::Failed]
             .into_iter()
             .find(|state| state.as_str() == text)
-            .ok_or(StoreError::Invalid { what: "plugin version state" })
+            .ok_or(StoreError::Invalid {
+                what: "plugin version state",
+            })
     }
 }
 
@@ -237,12 +239,11 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn previous_version(&self, name: &PluginName) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> = sqlx::query_as(
-            "SELECT version FROM plugin_activations WHERE plugin = $1 AND undone = 0 ORDER BY seq DESC LIMIT 1 OFFSET 1",
-        )
-        .bind(name.as_str())
-        .fetch_optional(&self.readers)
-        .await?;
+        let row: Option<(String,)> =
+            sqlx::query_as("SELECT version FROM plugin_activations WHERE plugin = $1 AND undone = 0 ORDER BY seq DESC LIMIT 1 OFFSET 1")
+                .bind(name.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
         Ok(row.map(|(version,)| version))
     }
 }

@@ -27,7 +27,10 @@ pub struct SealedSecret {
 
 impl std::fmt::Debug for SealedSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealedSecret").field("id", &self.id).field("label", &self.label).finish_non_exhaustive()
+        f.debug_struct("SealedSecret")
+            .field("id", &self.id)
+            .field("label", &self.label)
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,11 +65,10 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn sealed_secret(&self, id: SecretId) -> Result<Option<SealedSecret>, StoreError> {
-        let row: Option<Row> =
-            sqlx::query_as("SELECT id, label, target, session_id, nonce, sealed, created_at FROM secrets WHERE id = $1")
-                .bind(id.as_uuid())
-                .fetch_optional(&self.readers)
-                .await?;
+        let row: Option<Row> = sqlx::query_as("SELECT id, label, target, session_id, nonce, sealed, created_at FROM secrets WHERE id = $1")
+            .bind(id.as_uuid())
+            .fetch_optional(&self.readers)
+            .await?;
         Ok(row.map(Into::into))
     }
 
@@ -91,18 +93,16 @@ impl Write {
     /// # Errors
     /// `Conflict(Reference)`, `Unavailable`.
     pub async fn insert_secret(&mut self, secret: &SealedSecret) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO secrets (id, label, target, session_id, nonce, sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(secret.id.as_uuid())
-        .bind(&secret.label)
-        .bind(&secret.target)
-        .bind(secret.session.map(|id| id.as_uuid()))
-        .bind(&secret.nonce)
-        .bind(&secret.sealed)
-        .bind(secret.created_at.as_micros())
-        .execute(self.connection())
-        .await?;
+        sqlx::query("INSERT INTO secrets (id, label, target, session_id, nonce, sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            .bind(secret.id.as_uuid())
+            .bind(&secret.label)
+            .bind(&secret.target)
+            .bind(secret.session.map(|id| id.as_uuid()))
+            .bind(&secret.nonce)
+            .bind(&secret.sealed)
+            .bind(secret.created_at.as_micros())
+            .execute(self.connection())
+            .await?;
         Ok(())
     }
 

@@ -1,0 +1,130 @@
+//! `Control`: what the other roles ask.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gatewright_core::event::Event;
+use gatewright_core::plugin::Digest;
+use gatewright_core::session::EndReason;
+use gatewright_core::{SecretId, SessionId};
+use gatewright_database::SealedSecret;
+use gatewright_ports::agent_control::NodeStatus;
+use gatewright_ports::control::{PolicySnapshot, SecretEntry, SessionContext};
+use gatewright_ports::{Control, ControlError};
+use secrecy::SecretString;
+
+use crate::actor::Actor;
+use crate::error::Internal;
+use crate::plane::ControlPlane;
+use crate::vault::session_target;
+
+/// How long `watch` waits at the most.
+const WATCH: Duration = Duration::from_secs(30);
+
+fn unavailable<E: Into<Internal>>(error: E) -> ControlError {
+    let error = error.into();
+    tracing::error!(error = &error as &dyn std::error::Error, "Request of another role failed");
+    ControlError::Unavailable
+}
+
+#[async_trait]
+impl Control for ControlPlane {
+    async fn heartbeat(&self, status: NodeStatus) -> Result<(), ControlError> {
+        self.note_heartbeat(&status).await.map_err(unavailable)
+    }
+
+    async fn watch(&self, since: u64) -> Result<u64, ControlError> {
+        let mut head = self.0.store.changes();
+        let changed = tokio::select! {
+            () = self.0.stop.cancelled() => return Err(ControlError::Unavailable),
+            // Unequal rather than greater: a database restored from yesterday is behind its readers.
+            changed = tokio::time::timeout(WATCH, head.wait_for(|now| *now != since)) => changed,
+        };
+        match changed {
+            Ok(Ok(now)) => Ok(*now),
+            Ok(Err(_)) => Err(ControlError::Unavailable),
+            Err(_) => Ok(since),
+        }
+    }
+
+    async fn policy(&self) -> Result<Arc<PolicySnapshot>, ControlError> {
+        self.policy_snapshot().await.map_err(unavailable)
+    }
+
+    async fn session(&self, session: SessionId) -> Result<SessionContext, ControlError> {
+        let store = &self.0.store;
+        let record = store.session(session).await.map_err(unavailable)?.ok_or(ControlError::NotFound)?;
+        // A disabled user connects to nothing, though the session stays.
+        let user = store.user(record.session.user).await.map_err(unavailable)?;
+        if !user.is_some_and(|user| user.user.enabled) {
+            return Err(ControlError::NotFound);
+        }
+        Ok(SessionContext {
+            session,
+            user: record.session.user,
+            user_name: record.user_name,
+            groups: store.groups_of(record.session.user).await.map_err(unavailable)?,
+            workspace: record.session.workspace,
+            workspace_name: record.workspace_name,
+            zone: record.session.zone,
+            node: record.session.node.ok_or(ControlError::NotFound)?,
+            state: record.session.state,
+            end: record.session.end,
+        })
+    }
+
+    async fn component(&self, digest: Digest) -> Result<Bytes, ControlError> {
+        let bytes = self.0.store.plugin_file(&digest).await.map_err(unavailable)?;
+        bytes.map(Bytes::from).ok_or(ControlError::NotFound)
+    }
+
+    async fn secrets(&self, session: SessionId) -> Result<Vec<SecretEntry>, ControlError> {
+        let entries = self.usable_secrets(session).await?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| SecretEntry {
+                id: entry.id,
+                label: entry.label,
+            })
+            .collect())
+    }
+
+    async fn secret(&self, session: SessionId, secret: SecretId) -> Result<SecretString, ControlError> {
+        let entries = self.usable_secrets(session).await?;
+        let entry = entries.into_iter().find(|entry| entry.id == secret).ok_or(ControlError::NotFound)?;
+        // Opened for the target that this session has, not for the one that the row names.
+        self.0.vault.unseal(&entry, &session_target(session, "vnc")).map_err(unavailable)
+    }
+
+    async fn append_events(&self, events: Vec<Event>) -> Result<(), ControlError> {
+        let mut write = self.0.store.begin().await.map_err(unavailable)?;
+        for event in &events {
+            write.append_event(event).await.map_err(unavailable)?;
+        }
+        write.commit().await.map_err(unavailable)
+    }
+
+    async fn end_session(&self, session: SessionId, reason: EndReason) -> Result<(), ControlError> {
+        let ended = self.end(session, reason, &Actor::system()).await.map_err(unavailable)?;
+        ended.map(|_| ()).ok_or(ControlError::NotFound)
+    }
+}
+
+impl ControlPlane {
+    /// The entries of a session that runs. What is over has no secrets.
+    async fn usable_secrets(&self, session: SessionId) -> Result<Vec<SealedSecret>, ControlError> {
+        let record = self
+            .0
+            .store
+            .session(session)
+            .await
+            .map_err(unavailable)?
+            .ok_or(ControlError::NotFound)?;
+        if record.session.state.is_final() {
+            return Err(ControlError::NotFound);
+        }
+        self.0.store.sealed_secrets_of(session).await.map_err(unavailable)
+    }
+}

@@ -1,0 +1,39 @@
+//! Errors that every operation shares.
+
+use gatewright_database::StoreError;
+
+use crate::vault::VaultError;
+
+/// Something that no caller can mend: answered with "unavailable" and logged.
+#[derive(Debug, thiserror::Error)]
+pub enum Internal {
+    /// The database.
+    #[error("database operation failed")]
+    Store(#[from] StoreError),
+    /// The vault.
+    #[error("vault operation failed")]
+    Vault(#[from] VaultError),
+    /// A password could not be hashed.
+    #[error("password hashing failed")]
+    Hash,
+    /// The control plane is shutting down.
+    #[error("control plane is shutting down")]
+    Stopping,
+}
+
+/// Why the control plane could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database.
+    #[error("database can't be opened")]
+    Store(#[from] StoreError),
+    /// The vault.
+    #[error("vault can't be opened")]
+    Vault(#[from] VaultError),
+    /// A password of the configuration could not be hashed.
+    #[error("first passwords can't be set")]
+    Seed(#[from] Internal),
+    /// The watched folder.
+    #[error("plugin folder can't be watched")]
+    Watch(#[source] std::io::Error),
+}

@@ -1,0 +1,174 @@
+//! Choosing nodes: the host filters, a plugin ranks, and where it can't, the built-in strategy does.
+
+use std::collections::HashMap;
+
+use gatewright_core::NodeId;
+use gatewright_core::capacity::Shortage;
+use gatewright_core::record::Node;
+use gatewright_database::SessionRecord;
+
+use crate::actor::Actor;
+use crate::error::Internal;
+use crate::plane::ControlPlane;
+use crate::plugins::engine::{Rank, RankCandidate, RankError, RankRequest};
+
+/// Where a session may go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// Nodes, best first.
+    pub(crate) order: Vec<NodeId>,
+    /// The others by name, each with its reason.
+    pub(crate) rejected: Vec<(String, String)>,
+    /// What chose.
+    pub(crate) by: String,
+}
+
+impl Placed {
+    /// In one line, for administrators.
+    pub(crate) fn summary(&self) -> String {
+        let mut text = format!(
+            "{} of {} nodes, by {}",
+            self.order.len(),
+            self.order.len() + self.rejected.len(),
+            self.by
+        );
+        for (name, why) in &self.rejected {
+            text.push_str(&format!("; {name}: {why}"));
+        }
+        text
+    }
+}
+
+fn shortage_words(shortage: Shortage) -> &'static str {
+    match shortage {
+        Shortage::Cpu => "too few cores left",
+        Shortage::Memory => "too little memory left",
+        Shortage::Sessions => "its number of sessions is reached",
+    }
+}
+
+/// The built-in strategy: nodes that fit, those with the image first, then those with most memory left.
+pub(crate) fn built_in(record: &SessionRecord, candidates: &[RankCandidate]) -> Rank {
+    let mut rank = Rank::default();
+    for (index, candidate) in candidates.iter().enumerate() {
+        match candidate.node.headroom.fits(&record.session.resources) {
+            Ok(()) => rank.order.push(index),
+            Err(shortage) => rank.rejected.push((index, shortage_words(shortage).into())),
+        }
+    }
+    let key = |index: &usize| {
+        candidates.get(*index).map(|one| {
+            (
+                std::cmp::Reverse(one.has_image),
+                std::cmp::Reverse(one.node.headroom.memory_bytes),
+                one.node.name.clone(),
+            )
+        })
+    };
+    rank.order.sort_by_key(key);
+    rank
+}
+
+impl ControlPlane {
+    /// Ranks the nodes for a session.
+    pub(crate) async fn place(&self, record: &SessionRecord) -> Result<Placed, Internal> {
+        let zones: HashMap<_, _> = self.0.store.zones().await?.into_iter().map(|zone| (zone.id, zone.name)).collect();
+        let mut placed = Placed::default();
+        let mut candidates = Vec::new();
+        for node in self.0.store.nodes().await? {
+            match self.why_not(record, &node) {
+                Some(why) => placed.rejected.push((node.name, why)),
+                None => candidates.push(RankCandidate {
+                    zone: zones.get(&node.zone).cloned().unwrap_or_default(),
+                    has_image: node.images.contains(&record.image),
+                    node,
+                }),
+            }
+        }
+        let zone = zones.get(&record.session.zone).cloned().unwrap_or_default();
+        let (rank, by) = self.rank(record, zone, &candidates).await?;
+        placed.by = by;
+        placed.order = rank
+            .order
+            .iter()
+            .filter_map(|index| candidates.get(*index))
+            .map(|one| one.node.id)
+            .collect();
+        for (index, why) in rank.rejected {
+            if let Some(one) = candidates.get(index) {
+                placed.rejected.push((one.node.name.clone(), why));
+            }
+        }
+        Ok(placed)
+    }
+
+    /// Why a node can't even be asked about.
+    fn why_not(&self, record: &SessionRecord, node: &Node) -> Option<String> {
+        let silent = self.now().since(node.seen_at);
+        if node.zone != record.session.zone {
+            Some("is in another zone".into())
+        } else if silent > self.0.config.node_timeout {
+            Some(format!("was last heard of {} s ago", silent.as_secs()))
+        } else if let Some(why) = &node.degraded {
+            Some(format!("is degraded: {why}"))
+        } else if self.agent(node.id).is_none() {
+            Some("its agent is not connected".into())
+        } else {
+            None
+        }
+    }
+
+    async fn rank(&self, record: &SessionRecord, zone: String, candidates: &[RankCandidate]) -> Result<(Rank, String), Internal> {
+        let policy = self.policy_snapshot().await?;
+        let chosen = policy
+            .placement
+            .as_ref()
+            .and_then(|provider| Some((provider, policy.plugins.get(&provider.plugin)?)));
+        let Some((provider, active)) = chosen else {
+            return Ok((built_in(record, candidates), "the built-in strategy".into()));
+        };
+        let owner = self.owner(record).await;
+        let request = RankRequest {
+            session: record.session.id.to_string(),
+            user: owner.name.clone(),
+            groups: owner.groups.clone(),
+            workspace: record.workspace_name.clone(),
+            zone,
+            image: record.image.clone(),
+            cpu_millicores: record.session.resources.cpu_millicores,
+            memory_bytes: record.session.resources.memory_bytes,
+        };
+        let mut ranked = self
+            .0
+            .engine
+            .rank(active.digest, &provider.config, request.clone(), candidates)
+            .await;
+        if ranked == Err(RankError::NotLoaded) {
+            self.load_plugin(active.digest).await?;
+            ranked = self.0.engine.rank(active.digest, &provider.config, request, candidates).await;
+        }
+        match ranked {
+            Ok(rank) => {
+                // The plugin's word on room is not ours: what does not fit is left out, and counted again when it is taken.
+                let (order, tight): (Vec<_>, Vec<_>) = rank.order.into_iter().partition(|index| {
+                    candidates
+                        .get(*index)
+                        .is_some_and(|one| one.node.headroom.fits(&record.session.resources).is_ok())
+                });
+                let mut rejected = rank.rejected;
+                rejected.extend(tight.into_iter().map(|index| (index, "has too little room left".to_owned())));
+                Ok((Rank { order, rejected }, format!("{} {}", provider.plugin, active.version)))
+            }
+            Err(error) => {
+                let object = format!("{} {}", provider.plugin, active.version);
+                tracing::error!(plugin = %provider.plugin, version = %active.version, %error, "Placement plugin failed");
+                let event = self.audit(&Actor::system(), "placement.fell-back", object, error.to_string(), false);
+                self.append(&event).await?;
+                Ok((
+                    built_in(record, candidates),
+                    "the built-in strategy, since the placement plugin failed".into(),
+                ))
+            }
+        }
+    }
+}

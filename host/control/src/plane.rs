@@ -1,0 +1,195 @@
+//! The control plane's parts, and its beginning and end.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use arc_swap::ArcSwapOption;
+use gatewright_core::event::{AuditRecord, Event, What};
+use gatewright_core::{EventId, NodeId, SessionId, Timestamp, ZoneId};
+use gatewright_database::{SessionRecord, Store};
+use gatewright_ports::control::PolicySnapshot;
+use gatewright_ports::{AgentControl, ProxyControl};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::actor::Actor;
+use crate::config::ControlConfig;
+use crate::error::OpenError;
+use crate::passwords::Passwords;
+use crate::plugins::engine::PluginEngine;
+use crate::random;
+use crate::seed::SeedReport;
+use crate::vault::Vault;
+use crate::views::SessionView;
+
+/// The control plane. Cheap to clone; all clones are the same one.
+#[derive(Clone)]
+pub struct ControlPlane(pub(crate) Arc<Inner>);
+
+/// Its parts.
+pub(crate) struct Inner {
+    pub(crate) config: ControlConfig,
+    pub(crate) store: Store,
+    pub(crate) vault: Vault,
+    pub(crate) passwords: Passwords,
+    pub(crate) engine: Arc<dyn PluginEngine>,
+    /// The one zone of a deployment that has no others.
+    pub(crate) zone: ZoneId,
+    pub(crate) policy: ArcSwapOption<PolicySnapshot>,
+    pub(crate) agents: RwLock<HashMap<NodeId, Arc<dyn AgentControl>>>,
+    /// Wakes whoever waits for an agent.
+    pub(crate) agents_changed: watch::Sender<u64>,
+    pub(crate) proxies: RwLock<Vec<Arc<dyn ProxyControl>>>,
+    /// The sessions that a task is driving, each with what tells it to look at the database again.
+    pub(crate) driven: Mutex<HashMap<SessionId, CancellationToken>>,
+    /// Who watches which session.
+    pub(crate) watched: Mutex<HashMap<SessionId, watch::Sender<SessionView>>>,
+    /// Sessions that an agent has and the database does not, already reported.
+    pub(crate) quarantined: Mutex<HashSet<SessionId>>,
+    /// One upload at a time: compiling takes a core and memory.
+    pub(crate) uploading: tokio::sync::Mutex<()>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl ControlPlane {
+    /// Opens database and vault, and fills them at the first start. Begins no work on sessions: register agents and
+    /// proxies, then call [`Self::recover`].
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(config: ControlConfig, engine: Arc<dyn PluginEngine>) -> Result<(Self, SeedReport), OpenError> {
+        let store = Store::open(&config.database).await?;
+        let vault = Vault::open(&config.master_key, &store).await?;
+        let passwords = Passwords::new().await?;
+        let zone = crate::seed::default_zone(&store).await?;
+        let plane = Self(Arc::new(Inner {
+            config,
+            store,
+            vault,
+            passwords,
+            engine,
+            zone,
+            policy: ArcSwapOption::empty(),
+            agents: RwLock::default(),
+            agents_changed: watch::Sender::new(0),
+            proxies: RwLock::default(),
+            driven: Mutex::default(),
+            watched: Mutex::default(),
+            quarantined: Mutex::default(),
+            uploading: tokio::sync::Mutex::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }));
+        let report = plane.seed().await?;
+        plane.warm_plugins().await;
+        plane.watch_plugin_folder().map_err(OpenError::Watch)?;
+        plane.spawn(plane.clone().sweep());
+        Ok((plane, report))
+    }
+
+    /// Stops all tasks and closes the database. Sessions stay as they are: workspaces outlive the control plane.
+    pub async fn shutdown(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        self.0.store.close().await;
+    }
+
+    /// Cancelled when the control plane shuts down.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.0.stop.clone()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.config.clock.now()
+    }
+
+    /// Runs a task until it ends or the control plane shuts down. A panic in it ends it alone.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.0.stop.clone();
+        self.0.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// An audit event.
+    pub(crate) fn audit(
+        &self,
+        actor: &Actor,
+        action: &str,
+        object: impl Into<String>,
+        detail: impl Into<String>,
+        succeeded: bool,
+    ) -> Event {
+        Event {
+            id: EventId::from_uuid(random::id()),
+            reference: random::reference(),
+            at: self.now(),
+            user: actor.user,
+            user_name: actor.name.clone(),
+            groups: actor.groups.clone(),
+            session: None,
+            workspace: None,
+            workspace_name: String::new(),
+            client: actor.client.clone(),
+            what: What::Audit(AuditRecord {
+                action: action.into(),
+                object: object.into(),
+                detail: detail.into(),
+                succeeded,
+            }),
+        }
+    }
+
+    /// An audit event about a session.
+    pub(crate) fn audit_session(
+        &self,
+        actor: &Actor,
+        action: &str,
+        record: &SessionRecord,
+        detail: impl Into<String>,
+        succeeded: bool,
+    ) -> Event {
+        let mut event = self.audit(actor, action, format!("session {}", record.session.id), detail, succeeded);
+        event.session = Some(record.session.id);
+        event.workspace = Some(record.session.workspace);
+        event.workspace_name.clone_from(&record.workspace_name);
+        event
+    }
+
+    /// Deletes expired logins and old change hints, from time to time.
+    async fn sweep(self) {
+        const EVERY: std::time::Duration = std::time::Duration::from_secs(300);
+        const KEEP_CHANGES: u32 = 10_000;
+        let mut tick = tokio::time::interval(EVERY);
+        loop {
+            tick.tick().await;
+            let swept = async {
+                let now = self.now();
+                let idle_since = Timestamp::from_micros(
+                    now.as_micros()
+                        .saturating_sub(i64::try_from(self.0.config.login_idle.as_micros()).unwrap_or(i64::MAX)),
+                );
+                let mut write = self.0.store.begin().await?;
+                write.sweep_logins(now, idle_since).await?;
+                write.trim_changes(KEEP_CHANGES).await?;
+                write.commit().await
+            };
+            if let Err(error) = swept.await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Sweep failed");
+            }
+        }
+    }
+}
+
+/// Locks, whether or not another holder panicked: what these locks guard is whole after every statement.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,61 @@
+//! The agents and proxies that the control plane can talk to.
+
+use std::sync::{Arc, PoisonError};
+
+use gatewright_core::session::EndReason;
+use gatewright_core::{NodeId, SessionId};
+use gatewright_ports::agent_control::NodeStatus;
+use gatewright_ports::{AgentControl, ProxyControl};
+
+use crate::error::Internal;
+use crate::plane::ControlPlane;
+
+/// How long a proxy may take to close a session's streams.
+const TERMINATE_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl ControlPlane {
+    /// Makes an agent known. Its node is compared with the database at once and from time to time.
+    pub fn register_agent(&self, node: NodeId, agent: Arc<dyn AgentControl>) {
+        let replaced = self.0.agents.write().unwrap_or_else(PoisonError::into_inner).insert(node, agent);
+        self.0.agents_changed.send_modify(|count| *count += 1);
+        if replaced.is_none() {
+            self.spawn(self.clone().watch_node(node));
+        }
+    }
+
+    /// Forgets an agent. Its node's sessions stay until it comes back.
+    pub fn unregister_agent(&self, node: NodeId) {
+        self.0.agents.write().unwrap_or_else(PoisonError::into_inner).remove(&node);
+    }
+
+    /// Makes a connection proxy known.
+    pub fn register_proxy(&self, proxy: Arc<dyn ProxyControl>) {
+        self.0.proxies.write().unwrap_or_else(PoisonError::into_inner).push(proxy);
+    }
+
+    pub(crate) fn agent(&self, node: NodeId) -> Option<Arc<dyn AgentControl>> {
+        self.0.agents.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
+    }
+
+    /// Notes what an agent says of its node.
+    pub(crate) async fn note_heartbeat(&self, status: &NodeStatus) -> Result<(), Internal> {
+        let mut write = self.0.store.begin().await?;
+        write.upsert_node(status, self.0.zone, self.now()).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Closes a session's streams on every proxy, as far as they answer in time.
+    pub(crate) async fn terminate_streams(&self, session: SessionId, reason: &EndReason) {
+        let proxies = self.0.proxies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for proxy in proxies {
+            match tokio::time::timeout(TERMINATE_WITHIN, proxy.terminate(session, reason.clone())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%session, error = &error as &dyn std::error::Error, "Proxy did not close a session's streams");
+                }
+                Err(_) => tracing::warn!(%session, "Proxy took too long to close a session's streams"),
+            }
+        }
+    }
+}

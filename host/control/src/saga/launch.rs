@@ -1,0 +1,165 @@
+//! Asking for a session, and asking for its end.
+
+use gatewright_core::session::EndReason;
+use gatewright_core::{SessionId, Timestamp, UserId, WorkspaceId};
+use gatewright_database::{Constraint, NewSession, SessionRecord, StoreError};
+use uuid::Uuid;
+
+use crate::actor::Actor;
+use crate::error::Internal;
+use crate::plane::ControlPlane;
+use crate::random;
+use crate::users::login::Identity;
+use crate::views::SessionView;
+use crate::workspaces::unavailable;
+
+/// A launch, as asked for.
+#[derive(Debug, Clone)]
+pub struct LaunchRequest {
+    /// What.
+    pub workspace: WorkspaceId,
+    /// Chosen by the client: the same key is the same session.
+    pub key: Option<Uuid>,
+    /// The client's address as the edge saw it.
+    pub client: String,
+}
+
+/// Why a session was not even requested.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// There is no such workspace.
+    #[error("no such workspace")]
+    NotFound,
+    /// The workspace can't be launched; the text is for the person.
+    #[error("workspace can't be launched: {0}")]
+    Unavailable(String),
+    /// The user has as many sessions as are allowed.
+    #[error("user has {limit} sessions already")]
+    TooMany {
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// Something of ours.
+    #[error("session can't be requested")]
+    Internal(#[from] Internal),
+}
+
+impl From<StoreError> for LaunchError {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl ControlPlane {
+    /// Requests a session for a user who may launch. It is launched in the background; follow it by [`Self::subscribe`].
+    ///
+    /// # Errors
+    /// [`LaunchError`].
+    pub async fn launch(&self, who: &Identity, request: LaunchRequest) -> Result<SessionView, LaunchError> {
+        if self.0.stop.is_cancelled() {
+            return Err(Internal::Stopping.into());
+        }
+        if let Some(known) = self.requested_before(who.user.id, request.key).await? {
+            return Ok(self.view(&known).await?);
+        }
+        let record = self.0.store.workspace(request.workspace).await?.ok_or(LaunchError::NotFound)?;
+        let workspace = record.workspace;
+        if let Some(reason) = unavailable(&workspace) {
+            return Err(LaunchError::Unavailable(reason));
+        }
+        let new = NewSession {
+            id: SessionId::from_uuid(random::id()),
+            request_key: request.key,
+            user: who.user.id,
+            user_name: who.user.name.clone(),
+            workspace: workspace.id,
+            workspace_name: workspace.name,
+            workspace_icon: workspace.icon,
+            image: workspace.image,
+            network: workspace.network,
+            resources: workspace.resources,
+            zone: self.0.zone,
+            client: request.client,
+        };
+        let mut write = self.0.store.begin().await?;
+        let limit = self.0.config.sessions_per_user;
+        if write.count_open_sessions_of(who.user.id).await? >= i64::from(limit) {
+            return Err(LaunchError::TooMany { limit });
+        }
+        match write.insert_session(&new, self.now()).await {
+            Ok(()) => {}
+            // The same request came twice at once, and the other one was first.
+            Err(StoreError::Conflict(Constraint::SessionRequest)) => {
+                drop(write);
+                let known = self
+                    .requested_before(who.user.id, request.key)
+                    .await?
+                    .ok_or(LaunchError::NotFound)?;
+                return Ok(self.view(&known).await?);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let record = write.session(new.id).await?.ok_or(LaunchError::NotFound)?;
+        let event = self.audit_session(&who.actor(&record.client), "session.requested", &record, "", true);
+        write.append_event(&event).await?;
+        write.commit().await?;
+        self.drive(new.id);
+        Ok(self.view(&record).await?)
+    }
+
+    async fn requested_before(&self, user: UserId, key: Option<Uuid>) -> Result<Option<SessionRecord>, StoreError> {
+        match key {
+            Some(key) => self.0.store.session_by_request(user, key).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A session. None where there is none.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn session(&self, id: SessionId) -> Result<Option<SessionView>, Internal> {
+        match self.0.store.session(id).await? {
+            Some(record) => Ok(Some(self.view(&record).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// A user's sessions: those not final, and what became final on the last day. Newest first.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn sessions_of(&self, user: UserId) -> Result<Vec<SessionView>, Internal> {
+        const DAY_MICROS: i64 = 86_400_000_000;
+        let since = Timestamp::from_micros(self.now().as_micros().saturating_sub(DAY_MICROS));
+        let mut views = Vec::new();
+        for record in self.0.store.sessions_of(user, since).await? {
+            views.push(self.view(&record).await?);
+        }
+        Ok(views)
+    }
+
+    /// Ends a session from whatever state. Idempotent: the first reason stays. None where there is no such session.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn end(&self, id: SessionId, reason: EndReason, by: &Actor) -> Result<Option<SessionView>, Internal> {
+        let Some(record) = self.0.store.session(id).await? else {
+            return Ok(None);
+        };
+        let mut write = self.0.store.begin().await?;
+        if write.begin_ending(id, &reason, self.now(), "").await? {
+            let detail = match &reason {
+                EndReason::ProtocolViolation(what) | EndReason::LaunchFailed(what) => what.clone(),
+                other => other.text(),
+            };
+            write
+                .append_event(&self.audit_session(by, "session.ending", &record, detail, true))
+                .await?;
+        }
+        write.commit().await?;
+        self.drive(id);
+        self.publish(id).await;
+        self.session(id).await
+    }
+}

@@ -1,0 +1,101 @@
+//! Comparing what a node has with what the database says.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use gatewright_core::session::{EndReason, SessionState};
+use gatewright_core::{NodeId, SessionId};
+use gatewright_ports::AgentError;
+
+use crate::actor::Actor;
+use crate::error::Internal;
+use crate::plane::{ControlPlane, lock};
+
+/// Why a node could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReconcileError {
+    #[error("agent does not answer")]
+    Agent(#[from] AgentError),
+    #[error("database operation failed")]
+    Internal(#[from] Internal),
+}
+
+impl From<gatewright_database::StoreError> for ReconcileError {
+    fn from(error: gatewright_database::StoreError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl ControlPlane {
+    /// Compares a node with the database at once and then from time to time, until its agent is forgotten.
+    pub(crate) async fn watch_node(self, node: NodeId) {
+        let mut tick = tokio::time::interval(self.0.config.reconcile_every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut first = true;
+        loop {
+            tick.tick().await;
+            let Some(agent) = self.agent(node) else {
+                return;
+            };
+            if first {
+                // The first launch need not wait for the first heartbeat.
+                if let Ok(status) = agent.status().await
+                    && let Err(error) = self.note_heartbeat(&status).await
+                {
+                    tracing::warn!(%node, error = &error as &dyn Error, "Node's state can't be stored");
+                }
+                first = false;
+            }
+            if let Err(error) = self.reconcile(node).await {
+                tracing::warn!(%node, error = &error as &dyn Error, "Node can't be compared with the database");
+            }
+        }
+    }
+
+    /// Compares a node with the database once. Containers of sessions that are over are destroyed, ready sessions without a
+    /// container are ended, containers that nobody knows are reported and left alone.
+    pub(crate) async fn reconcile(&self, node: NodeId) -> Result<(), ReconcileError> {
+        let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
+        // Read before the list: a session that becomes ready while the agent lists is none that lost its container.
+        let ready: Vec<_> = self
+            .0
+            .store
+            .open_sessions()
+            .await?
+            .into_iter()
+            .filter(|one| one.session.state == SessionState::Ready && one.session.node == Some(node))
+            .collect();
+        let listed: HashMap<SessionId, bool> = agent.list().await?.into_iter().map(|one| (one.session, one.running)).collect();
+
+        for record in ready {
+            if !listed.get(&record.session.id).copied().unwrap_or(false) {
+                tracing::info!(session = %record.session.id, "Workspace is gone");
+                self.end(record.session.id, EndReason::WorkspaceGone, &Actor::system()).await?;
+            }
+        }
+        for id in listed.into_keys() {
+            // Read after the list: what is final now was never to be created later.
+            match self.0.store.session(id).await? {
+                Some(record) if record.session.state.is_final() => {
+                    tracing::info!(session = %id, "Removing what is left of a session that is over");
+                    agent.destroy(id).await?;
+                }
+                Some(_) => {}
+                None => self.quarantine(node, id).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports a container that belongs to this deployment and that the database does not know: a database restored from
+    /// yesterday must not cost today's work.
+    async fn quarantine(&self, node: NodeId, id: SessionId) -> Result<(), Internal> {
+        if !lock(&self.0.quarantined).insert(id) {
+            return Ok(());
+        }
+        tracing::warn!(session = %id, %node, "Workspace is not in the database: left alone");
+        let detail = format!("node {node} has a workspace that the database does not know; it was left alone");
+        self.append(&self.audit(&Actor::system(), "session.quarantined", format!("session {id}"), detail, true))
+            .await
+    }
+}

@@ -1,0 +1,118 @@
+//! The one undo: streams, container, folder, secrets. Repeated until the agent confirms.
+
+use std::error::Error;
+use std::time::Duration;
+
+use gatewright_core::session::{EndReason, SessionState};
+use gatewright_core::{NodeId, SessionId};
+use gatewright_database::SessionRecord;
+use gatewright_ports::AgentError;
+
+use crate::actor::Actor;
+use crate::error::Internal;
+use crate::plane::ControlPlane;
+use crate::saga::hooks::{HookFailure, Step};
+
+/// The first wait between two tries; doubled each time.
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// The longest wait between two tries.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// Why one try did not go through.
+#[derive(Debug, thiserror::Error)]
+enum TryFailed {
+    #[error("agent did not confirm that nothing is left")]
+    Agent(#[from] AgentError),
+    #[error("agent did not answer in time")]
+    Timeout,
+    #[error("database operation failed")]
+    Internal(#[from] Internal),
+    #[error("step was stopped")]
+    Hook(#[from] HookFailure),
+}
+
+impl From<gatewright_database::StoreError> for TryFailed {
+    fn from(error: gatewright_database::StoreError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl ControlPlane {
+    /// Destroys an ending session. Returns only when nothing of it is left and the database says so.
+    pub(crate) async fn tear_down(&self, record: &SessionRecord) -> Result<(), Internal> {
+        let id = record.session.id;
+        let mut wait = BACKOFF_FIRST;
+        let mut changed = self.0.agents_changed.subscribe();
+        while let Err(error) = self.try_tear_down(record).await {
+            tracing::warn!(session = %id, error = &error as &dyn Error, "Session is not gone yet");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                // The agent that it waits for may have come just now.
+                _ = changed.changed() => {}
+            }
+            wait = (wait * 2).min(BACKOFF_MAX);
+        }
+        self.publish(id).await;
+        Ok(())
+    }
+
+    async fn try_tear_down(&self, record: &SessionRecord) -> Result<(), TryFailed> {
+        let id = record.session.id;
+        let hooks = &self.0.config.hooks;
+        let reason = record.session.end.clone().unwrap_or(EndReason::Interrupted);
+
+        hooks.before(Step::Disconnect, id).await?;
+        self.terminate_streams(id, &reason).await;
+        hooks.after(Step::Disconnect, id).await?;
+
+        hooks.before(Step::Destroy, id).await?;
+        if let Some(node) = record.session.node {
+            self.destroy_on(node, id).await?;
+        }
+        hooks.after(Step::Destroy, id).await?;
+
+        hooks.before(Step::Finish, id).await?;
+        let actor = self.owner(record).await;
+        let mut write = self.0.store.begin().await?;
+        if let Some(finished) = write.finish_session(id, self.now()).await? {
+            let action = if finished.session.state == SessionState::Failed {
+                "session.failed"
+            } else {
+                "session.ended"
+            };
+            write
+                .append_event(&self.audit_session(&actor, action, &finished, reason.text(), true))
+                .await?;
+        }
+        write.commit().await?;
+        hooks.after(Step::Finish, id).await?;
+        Ok(())
+    }
+
+    async fn destroy_on(&self, node: NodeId, id: SessionId) -> Result<(), TryFailed> {
+        let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
+        tokio::time::timeout(self.0.config.step_timeout, agent.destroy(id))
+            .await
+            .map_err(|_| TryFailed::Timeout)??;
+        Ok(())
+    }
+
+    /// Begins the end of a launch that the process which drove it did not finish.
+    pub(crate) async fn interrupt(&self, id: SessionId) -> Result<(), Internal> {
+        let Some(record) = self.0.store.session(id).await? else {
+            return Ok(());
+        };
+        let mut write = self.0.store.begin().await?;
+        if write
+            .begin_ending(id, &EndReason::Interrupted, self.now(), "the host stopped during the launch")
+            .await?
+        {
+            write
+                .append_event(&self.audit_session(&Actor::system(), "session.interrupted", &record, "", true))
+                .await?;
+        }
+        write.commit().await?;
+        self.publish(id).await;
+        Ok(())
+    }
+}

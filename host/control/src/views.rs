@@ -1,0 +1,303 @@
+//! What the pages and the REST API show, named as there. Times are microseconds since the Unix epoch.
+
+use gatewright_core::gate::{Gate, Outcome};
+use gatewright_core::plugin::{Digest, PluginKind, PluginName};
+use gatewright_core::record::{Network, RuleTarget};
+use gatewright_core::session::SessionState;
+use gatewright_core::{EventId, NodeId, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
+use gatewright_database::EventKind;
+use serde::Serialize;
+
+/// A workspace on its card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkspaceView {
+    /// Id.
+    pub id: WorkspaceId,
+    /// Shown name.
+    pub name: String,
+    /// One sentence.
+    pub description: String,
+    /// `terminal`, `desktop` or `browser`.
+    pub icon: String,
+    /// What it reaches.
+    pub network: Network,
+    /// Seeded as an example.
+    pub example: bool,
+    /// Whether it can be launched now.
+    pub available: bool,
+    /// Why not, for the person.
+    pub unavailable_reason: Option<String>,
+}
+
+/// The workspace of a session, as it was called when it was launched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkspaceRef {
+    /// Id.
+    pub id: WorkspaceId,
+    /// Shown name.
+    pub name: String,
+    /// `terminal`, `desktop` or `browser`.
+    pub icon: String,
+}
+
+/// A person by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NameView {
+    /// Id.
+    pub id: UserId,
+    /// Login name.
+    pub name: String,
+}
+
+/// A step of a launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepView {
+    /// The state it stands for.
+    pub state: SessionState,
+    /// What a person reads.
+    pub label: String,
+    /// Whether it is behind the session.
+    pub done: bool,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndView {
+    /// Stable: `user`, `launch-failed`, `workspace-gone` and so on.
+    pub code: String,
+    /// What a person reads.
+    pub text: String,
+}
+
+/// A session, as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// Id.
+    pub id: SessionId,
+    /// What runs.
+    pub workspace: WorkspaceRef,
+    /// Where it stands.
+    pub state: SessionState,
+    /// What happens now, in words.
+    pub step: String,
+    /// The steps of its launch.
+    pub steps: Vec<StepView>,
+    /// What the person should know: why it ended.
+    pub message: Option<String>,
+    /// Why it ended or is ending.
+    pub end: Option<EndView>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it became ready.
+    pub ready_at: Option<Timestamp>,
+    /// When it was gone.
+    pub ended_at: Option<Timestamp>,
+    /// Whose it is.
+    pub user: NameView,
+    /// Where it runs. Not for the person.
+    #[serde(skip)]
+    pub node: Option<NodeId>,
+    /// Its zone. Not for the person.
+    #[serde(skip)]
+    pub zone: gatewright_core::ZoneId,
+}
+
+/// A rule that uses a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleUse {
+    /// The rule.
+    pub rule_id: RuleId,
+    /// Its name.
+    pub rule_name: String,
+    /// Where it stands.
+    pub gate: Gate,
+    /// On what, in words: `everything`, `group Sales`.
+    pub target: String,
+    /// On what.
+    #[serde(skip)]
+    pub on: RuleTarget,
+}
+
+/// What a plugin said in the last 24 hours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct VerdictCounts {
+    /// Allowed.
+    pub allowed: u64,
+    /// Redacted.
+    pub redacted: u64,
+    /// Denied.
+    pub denied: u64,
+    /// It could not answer.
+    pub failed: u64,
+}
+
+/// A version of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionView {
+    /// As its manifest gives it.
+    pub version: String,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// `uploaded`, `compiling`, `needs-approval`, `ready`, `active` or `failed`.
+    pub state: String,
+    /// Why, where it failed or waits.
+    pub state_detail: Option<String>,
+    /// The file's size in bytes.
+    pub size_bytes: u64,
+    /// What it was built for: `dlp@0.1`.
+    pub wit: String,
+    /// The grants that it asks for, in words.
+    pub wants: Vec<String>,
+    /// When it was uploaded.
+    pub uploaded_at: Timestamp,
+    /// By whom.
+    pub uploaded_by: String,
+    /// When it was last activated.
+    pub activated_at: Option<Timestamp>,
+    /// One sentence from its manifest.
+    pub description: String,
+}
+
+/// A plugin with its versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PluginView {
+    /// Its stable id.
+    pub name: PluginName,
+    /// What it decides.
+    pub kind: PluginKind,
+    /// The active version.
+    pub active: Option<VersionView>,
+    /// The version that roll back goes to.
+    pub previous: Option<VersionView>,
+    /// All versions, newest first.
+    pub versions: Vec<VersionView>,
+    /// The rules that ask it.
+    pub used_by: Vec<RuleUse>,
+    /// What it said in the last 24 hours.
+    pub verdicts: VerdictCounts,
+    /// The last five verdicts.
+    pub last_verdicts: Vec<ActivityItem>,
+}
+
+/// What activating a version would touch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImpactView {
+    /// The rules that ask the plugin.
+    pub rules: Vec<RuleUse>,
+    /// The groups whose people it affects.
+    pub groups: Vec<String>,
+    /// Sessions open now that it affects.
+    pub open_sessions: u64,
+    /// The version that is active now.
+    pub replaces: Option<String>,
+}
+
+/// How one rule answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleAnswerView {
+    /// The rule's name at that time.
+    pub rule_name: String,
+    /// The plugin; none for a rule that closes its gate.
+    pub plugin: Option<PluginName>,
+    /// Its version.
+    pub version: String,
+    /// The digest of that version.
+    pub digest: Option<Digest>,
+    /// The check that fired.
+    pub check: Option<String>,
+    /// What it said.
+    pub outcome: Outcome,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+    /// The revision of the rule's configuration.
+    pub config_revision: i64,
+}
+
+/// An event, as Activity shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActivityItem {
+    /// Its number.
+    pub seq: u64,
+    /// Its id.
+    pub id: EventId,
+    /// What the person was told to quote.
+    pub reference: Reference,
+    /// When.
+    pub at: Timestamp,
+    /// The person's login name then.
+    pub user_name: String,
+    /// The person's groups then.
+    pub groups: Vec<String>,
+    /// The session.
+    pub session_id: Option<SessionId>,
+    /// The workspace's name then.
+    pub workspace_name: String,
+    /// The client's address.
+    pub client: String,
+    /// Verdict or audit.
+    pub kind: EventKind,
+    /// Where, for a verdict.
+    pub gate: Option<Gate>,
+    /// What it was, for a verdict.
+    pub item: Option<gatewright_core::event::Item>,
+    /// What became of it, for a verdict.
+    pub outcome: Option<Outcome>,
+    /// The sentence that the person read.
+    pub message: String,
+    /// The rules that were asked.
+    pub rules: Vec<RuleAnswerView>,
+    /// What was done, for audit.
+    pub action: Option<String>,
+    /// What it was done to.
+    pub object: Option<String>,
+    /// More.
+    pub detail: Option<String>,
+    /// Whether it was done.
+    pub succeeded: Option<bool>,
+}
+
+/// How far the record was checked, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChainView {
+    /// Whether every row checked is as it was written.
+    pub intact: bool,
+    /// Rows checked.
+    pub checked: u64,
+}
+
+/// A page of Activity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActivityPage {
+    /// Newest first.
+    pub items: Vec<ActivityItem>,
+    /// For the next page.
+    pub next_before: Option<u64>,
+    /// Whether the record is whole.
+    pub chain: ChainView,
+}
+
+/// A thing to do on the home page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChecklistItem {
+    /// Stable.
+    pub id: String,
+    /// What to do.
+    pub label: String,
+    /// Whether it was done.
+    pub done: bool,
+    /// How.
+    pub hint: String,
+    /// Where.
+    pub link: String,
+}
+
+/// The home page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HomeView {
+    /// What to try first.
+    pub checklist: Vec<ChecklistItem>,
+    /// Whether examples are still there.
+    pub examples_present: bool,
+}

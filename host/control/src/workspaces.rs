@@ -1,0 +1,46 @@
+//! The workspaces that a person can launch.
+
+use gatewright_core::record::{Network, Workspace};
+
+use crate::error::Internal;
+use crate::plane::ControlPlane;
+use crate::views::WorkspaceView;
+
+/// Why a workspace can't be launched, in words for the person.
+pub(crate) fn unavailable(workspace: &Workspace) -> Option<String> {
+    if workspace.network == Network::Internet {
+        // Containers have no network yet: launching one without it would be another workspace than the card promises.
+        Some("Workspaces with internet access can't be launched yet.".into())
+    } else if !workspace.enabled {
+        Some("An administrator has switched this workspace off.".into())
+    } else {
+        None
+    }
+}
+
+impl ControlPlane {
+    /// All workspaces, as ordered for the page, each with why it can't be launched where it can't.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn workspaces(&self) -> Result<Vec<WorkspaceView>, Internal> {
+        let records = self.0.store.workspaces().await?;
+        Ok(records
+            .into_iter()
+            .map(|record| {
+                let one = record.workspace;
+                let reason = unavailable(&one);
+                WorkspaceView {
+                    id: one.id,
+                    name: one.name,
+                    description: one.description,
+                    icon: one.icon,
+                    network: one.network,
+                    example: one.example,
+                    available: reason.is_none(),
+                    unavailable_reason: reason,
+                }
+            })
+            .collect())
+    }
+}
