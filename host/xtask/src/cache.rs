@@ -13,7 +13,9 @@ use sha2::{Digest as _, Sha256};
 pub(crate) fn section(section: &str) -> Result<PathBuf> {
     let root = match std::env::var_os("GATEWRIGHT_CACHE") {
         Some(dir) if !dir.is_empty() => PathBuf::from(dir),
-        _ => std::env::home_dir().context("no home folder: set GATEWRIGHT_CACHE to a folder for built files")?.join(".cache/gatewright"),
+        _ => std::env::home_dir()
+            .context("no home folder: set GATEWRIGHT_CACHE to a folder for built files")?
+            .join(".cache/gatewright"),
     };
     let dir = root.join(section);
     fs::create_dir_all(&dir).with_context(|| format!("make the cache folder {}", dir.display()))?;
@@ -25,7 +27,11 @@ pub(crate) fn section(section: &str) -> Result<PathBuf> {
 /// # Errors
 /// The lock file cannot be opened or locked.
 pub(crate) fn lock(path: &Path) -> Result<File> {
-    let file = File::options().create(true).append(true).open(path).with_context(|| format!("open the lock {}", path.display()))?;
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("open the lock {}", path.display()))?;
     if file.try_lock().is_err() {
         eprintln!("xtask: waiting for another xtask ({})", path.display());
         file.lock().with_context(|| format!("wait for the lock {}", path.display()))?;
@@ -63,7 +69,9 @@ impl InputHash {
         if meta.is_symlink() {
             self.add(name, fs::read_link(path)?.as_os_str().as_encoded_bytes());
         } else if meta.is_dir() {
-            let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<Result<Vec<_>>>()?;
+            let mut entries = fs::read_dir(path)?
+                .map(|entry| Ok(entry?.file_name()))
+                .collect::<Result<Vec<_>>>()?;
             entries.sort();
             for entry in entries {
                 let entry = entry.to_string_lossy();

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{engine, images, setup, workspace::Workspace};
+use crate::{engine, guests, images, setup, workspace::Workspace};
 
 /// The commands of this repository.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Installs what `run` and `test` need and is not here yet
     Setup,
+    /// Builds the plugins of this repository into `target/guests`
+    Guests,
     /// Builds the workspace images that are missing or out of date
     Images {
         /// Only these images (default: all)
@@ -36,6 +38,7 @@ impl Cli {
         let workspace = Workspace::locate()?;
         match self.command {
             Command::Setup => setup::run(setup::Purpose::Test),
+            Command::Guests => guests::build_guests(&workspace),
             Command::Images { names, fresh } => {
                 setup::run(setup::Purpose::Images)?;
                 let engine = engine::Engine::obtain(engine::Preference::Own)?;

@@ -50,12 +50,25 @@ impl Engine {
     pub(crate) fn obtain(preference: Preference) -> Result<Self> {
         if let Some(socket) = named_by_environment()? {
             match ping(&socket) {
-                Ok(()) => return Ok(Self { socket, started: false, in_use: None }),
-                Err(error) => eprintln!("xtask: {ENVIRONMENT} names {}, which does not answer ({error}); starting an engine", socket.display()),
+                Ok(()) => {
+                    return Ok(Self {
+                        socket,
+                        started: false,
+                        in_use: None,
+                    });
+                }
+                Err(error) => eprintln!(
+                    "xtask: {ENVIRONMENT} names {}, which does not answer ({error}); starting an engine",
+                    socket.display()
+                ),
             }
         }
         if preference == Preference::System && ping(Path::new(SYSTEM_SOCKET)).is_ok() {
-            return Ok(Self { socket: SYSTEM_SOCKET.into(), started: false, in_use: None });
+            return Ok(Self {
+                socket: SYSTEM_SOCKET.into(),
+                started: false,
+                in_use: None,
+            });
         }
         let socket = Path::new(HOME).join("docker.sock");
         make_home()?;
@@ -64,9 +77,17 @@ impl Engine {
         if started {
             start(&socket)?;
         }
-        let in_use = File::options().create(true).append(true).mode(0o660).open(Path::new(HOME).join("users.lock"))?;
+        let in_use = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o660)
+            .open(Path::new(HOME).join("users.lock"))?;
         in_use.lock_shared().context("note that the engine is in use")?;
-        Ok(Self { socket, started, in_use: Some(in_use) })
+        Ok(Self {
+            socket,
+            started,
+            in_use: Some(in_use),
+        })
     }
 
     /// `unix://` and the path of its socket, as the docker command line and the product take it.
@@ -136,7 +157,13 @@ fn ping(socket: &Path) -> Result<()> {
 
 /// Makes the engine's folder, writable for this person.
 fn make_home() -> Result<()> {
-    if fs::create_dir_all(HOME).is_err() || File::options().create(true).append(true).open(format!("{HOME}/users.lock")).is_err() {
+    if fs::create_dir_all(HOME).is_err()
+        || File::options()
+            .create(true)
+            .append(true)
+            .open(format!("{HOME}/users.lock"))
+            .is_err()
+    {
         let owner = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
         Run::as_root("mkdir")?.args(["-p", HOME]).run()?;
         Run::as_root("chown")?.args([&owner, HOME]).run()?;
@@ -163,9 +190,28 @@ fn start(socket: &Path) -> Result<()> {
         Run::as_root("true")?.run()?;
     }
     command
-        .args(["--data-root", &format!("{HOME}/data"), "--exec-root", &format!("{HOME}/exec"), "--pidfile", &format!("{HOME}/docker.pid")])
-        .args(["-H", &format!("unix://{}", socket.display()), "-G", &rustix::process::getgid().as_raw().to_string()])
-        .args(["--storage-driver", "overlay2", "--exec-opt", "native.cgroupdriver=cgroupfs", "--log-level", "warn"])
+        .args([
+            "--data-root",
+            &format!("{HOME}/data"),
+            "--exec-root",
+            &format!("{HOME}/exec"),
+            "--pidfile",
+            &format!("{HOME}/docker.pid"),
+        ])
+        .args([
+            "-H",
+            &format!("unix://{}", socket.display()),
+            "-G",
+            &rustix::process::getgid().as_raw().to_string(),
+        ])
+        .args([
+            "--storage-driver",
+            "overlay2",
+            "--exec-opt",
+            "native.cgroupdriver=cgroupfs",
+            "--log-level",
+            "warn",
+        ])
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -186,7 +232,10 @@ fn start(socket: &Path) -> Result<()> {
         if Instant::now() > limit || interrupt::happened() {
             let _stopped = stop();
             interrupt::check()?;
-            bail!("dockerd did not answer within {START_LIMIT:?}; the end of {log_path}:\n{}", tail(&log_path));
+            bail!(
+                "dockerd did not answer within {START_LIMIT:?}; the end of {log_path}:\n{}",
+                tail(&log_path)
+            );
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -194,8 +243,11 @@ fn start(socket: &Path) -> Result<()> {
 
 /// Stops the private dockerd by its process id, and removes the mount that it leaves.
 fn stop() -> Result<()> {
-    let pid = fs::read_to_string(format!("{HOME}/docker.pid")).context("read the engine's process id")?.trim().to_owned();
-    Run::as_root_uninterrupted("kill")?.arg(&pid).finish()?;
+    let pid = fs::read_to_string(format!("{HOME}/docker.pid"))
+        .context("read the engine's process id")?
+        .trim()
+        .to_owned();
+    Run::as_root("kill")?.arg(&pid).clean_up()?;
     let limit = Instant::now() + STOP_LIMIT;
     while Path::new("/proc").join(&pid).join("exe").symlink_metadata().is_ok() && !is_zombie(&pid) {
         if Instant::now() > limit {
@@ -205,18 +257,21 @@ fn stop() -> Result<()> {
     }
     let data = format!("{HOME}/data");
     if is_mounted(&data)? {
-        Run::as_root_uninterrupted("umount")?.arg(&data).finish()?;
+        Run::as_root("umount")?.arg(&data).clean_up()?;
     }
     Ok(())
 }
 
 /// Our own child stays as a zombie until this process ends: it has ended all the same.
 fn is_zombie(pid: &str) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
 }
 
 fn is_mounted(path: &str) -> Result<bool> {
-    Ok(fs::read_to_string("/proc/self/mounts")?.lines().any(|line| line.split(' ').nth(1) == Some(path)))
+    Ok(fs::read_to_string("/proc/self/mounts")?
+        .lines()
+        .any(|line| line.split(' ').nth(1) == Some(path)))
 }
 
 /// The MTU of the interface with the default route: containers with a larger one lose packets silently.
@@ -227,11 +282,20 @@ fn default_route_mtu() -> Option<u32> {
         let interface = fields.next()?;
         (fields.next()? == "00000000").then_some(interface)
     })?;
-    fs::read_to_string(format!("/sys/class/net/{interface}/mtu")).ok()?.trim().parse().ok()
+    fs::read_to_string(format!("/sys/class/net/{interface}/mtu"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn tail(path: &str) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(15)).copied().collect::<Vec<_>>().join("\n")
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(15))
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n")
 }

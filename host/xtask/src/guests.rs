@@ -76,23 +76,41 @@ impl Version {
             .with_context(|| format!("{} is not TOML", name()))?;
         let features = match manifest.remove(BUILD_FEATURES) {
             None => Vec::new(),
-            Some(features) => features.try_into().with_context(|| format!("{BUILD_FEATURES} in {} is no list of texts", name()))?,
+            Some(features) => features
+                .try_into()
+                .with_context(|| format!("{BUILD_FEATURES} in {} is no list of texts", name()))?,
         };
         let text = |field: &str| {
             let value = manifest.get(field).and_then(toml::Value::as_str);
-            value.map(str::to_owned).with_context(|| format!("{} has no text `{field}`", name()))
+            value
+                .map(str::to_owned)
+                .with_context(|| format!("{} has no text `{field}`", name()))
         };
         let (id, version) = (text("id")?, text("version")?);
         // Both become the name of a file.
-        let fits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+.".contains(&b)) && !text.starts_with('.');
+        let fits = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+.".contains(&b)) && !text.starts_with('.')
+        };
         if !fits(&id) || !fits(&version) {
-            bail!("{}: id and version have letters, digits and `-`, the version also `.` and `+`", name());
+            bail!(
+                "{}: id and version have letters, digits and `-`, the version also `.` and `+`",
+                name()
+            );
         }
         text("kind")?;
         text("wit")?;
         let is_main = file.file_name().is_some_and(|name| name == "plugin.toml");
         let manifest = toml::to_string(&manifest).with_context(|| format!("write the manifest of {}", name()))?;
-        Ok(Self { package: package.to_owned(), file, id, version, features, manifest, folder, is_main })
+        Ok(Self {
+            package: package.to_owned(),
+            file,
+            id,
+            version,
+            features,
+            manifest,
+            folder,
+            is_main,
+        })
     }
 
     /// The files that it becomes, below `target/guests`.
@@ -132,8 +150,12 @@ fn package_name(guest: &Path) -> Result<String> {
         .with_context(|| format!("{} has a plugin.toml and no Cargo.toml", guest.display()))?
         .parse()
         .with_context(|| format!("{} is not TOML", file.display()))?;
-    let name = manifest.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
-    name.map(str::to_owned).with_context(|| format!("{} names no package", file.display()))
+    let name = manifest
+        .get("package")
+        .and_then(|package| package.get("name"))
+        .and_then(toml::Value::as_str);
+    name.map(str::to_owned)
+        .with_context(|| format!("{} names no package", file.display()))
 }
 
 /// Two plugins must not become the same file.
@@ -171,7 +193,11 @@ fn inputs(workspace: &Workspace, toolchain: &Toolchain, versions: &[Version]) ->
 fn build(workspace: &Workspace, toolchain: &Toolchain, versions: &[Version], out: &Path) -> Result<Vec<PathBuf>> {
     let mut by_features: BTreeMap<Vec<String>, Vec<&Version>> = BTreeMap::new();
     for version in versions {
-        let qualified = version.features.iter().map(|feature| format!("{}/{feature}", version.package)).collect();
+        let qualified = version
+            .features
+            .iter()
+            .map(|feature| format!("{}/{feature}", version.package))
+            .collect();
         by_features.entry(qualified).or_default().push(version);
     }
     let target = workspace.target().join("guests-build");
@@ -185,7 +211,8 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, versions: &[Version], out
         }
         cargo(workspace, toolchain, &target, &packages, features)?;
         for version in versions {
-            let component = fs::read(built.join(file_name(&version.package))).with_context(|| format!("cargo made no component of {}", version.package))?;
+            let component = fs::read(built.join(file_name(&version.package)))
+                .with_context(|| format!("cargo made no component of {}", version.package))?;
             let plugin = with_manifest(component, &version.manifest).with_context(|| format!("plugin {}", version.id))?;
             for output in version.outputs() {
                 write_if_other(&out.join(&output), &plugin)?;
@@ -197,17 +224,32 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, versions: &[Version], out
 }
 
 fn has_variants(by_features: &BTreeMap<Vec<String>, Vec<&Version>>, package: &str) -> bool {
-    by_features.values().filter(|versions| versions.iter().any(|version| version.package == package)).count() > 1
+    by_features
+        .values()
+        .filter(|versions| versions.iter().any(|version| version.package == package))
+        .count()
+        > 1
 }
 
 fn cargo(workspace: &Workspace, toolchain: &Toolchain, target: &Path, packages: &BTreeSet<&str>, features: &[String]) -> Result<()> {
     // No name of a folder of this machine gets into a plugin: the same source makes the same bytes elsewhere.
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let mut remap: Vec<(&Path, &str)> = vec![(workspace.root(), "gatewright")];
     remap.extend(home.iter().map(|home| (home.as_path(), "cargo")));
     let mut run = toolchain
         .cargo(&remap)
-        .args(["build", "--quiet", "--lib", "--target", TARGET, "--profile", PROFILE, "--target-dir"])
+        .args([
+            "build",
+            "--quiet",
+            "--lib",
+            "--target",
+            TARGET,
+            "--profile",
+            PROFILE,
+            "--target-dir",
+        ])
         .arg(target)
         .dir(workspace.root());
     for package in packages {
@@ -229,7 +271,11 @@ fn with_manifest(mut component: Vec<u8>, manifest: &str) -> Result<Vec<u8>> {
     if !component.starts_with(COMPONENT_HEAD) {
         bail!("what cargo made is no component: is the linker wasm-component-ld?");
     }
-    CustomSection { name: MANIFEST_SECTION.into(), data: manifest.as_bytes().into() }.append_to_component(&mut component);
+    CustomSection {
+        name: MANIFEST_SECTION.into(),
+        data: manifest.as_bytes().into(),
+    }
+    .append_to_component(&mut component);
     Ok(component)
 }
 
@@ -239,7 +285,9 @@ fn write_if_other(path: &Path, bytes: &[u8]) -> Result<()> {
         return Ok(());
     }
     let new = path.with_extension("new");
-    fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).with_context(|| format!("write {}", path.display()))
+    fs::write(&new, bytes)
+        .and_then(|()| fs::rename(&new, path))
+        .with_context(|| format!("write {}", path.display()))
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -280,10 +328,17 @@ impl<'a> Stamp<'a> {
 
     /// Also removes what was built last time and is not any more.
     fn write(&self, inputs: &str, built: &[PathBuf]) -> Result<()> {
-        for file in self.last.lines().skip(1).filter(|file| !built.iter().any(|built| built.as_path() == Path::new(file))) {
+        for file in self
+            .last
+            .lines()
+            .skip(1)
+            .filter(|file| !built.iter().any(|built| built.as_path() == Path::new(file)))
+        {
             remove(&self.out.join(file))?;
         }
-        let lines = built.iter().fold(format!("{inputs}\n"), |lines, file| format!("{lines}{}\n", file.display()));
+        let lines = built
+            .iter()
+            .fold(format!("{inputs}\n"), |lines, file| format!("{lines}{}\n", file.display()));
         write_if_other(&self.out.join(".built"), lines.as_bytes())
     }
 }

@@ -17,17 +17,44 @@ const STRICT: &str = "version = \"0.2.0\"\nid = \"a-b\"\nkind = \"dlp\"\nwit = \
 #[test]
 fn each_manifest_is_a_version_and_build_features_stay_out_of_it() {
     let root = tempfile::tempdir().unwrap();
-    guest(root.path(), "plugins", "a-b", &[("plugin.toml", FIRST), ("plugin-strict.toml", STRICT), ("notes.toml", "x = 1")]);
-    guest(root.path(), "tests/guests", "loops", &[("plugin.toml", &FIRST.replace("a-b", "loops"))]);
+    guest(
+        root.path(),
+        "plugins",
+        "a-b",
+        &[("plugin.toml", FIRST), ("plugin-strict.toml", STRICT), ("notes.toml", "x = 1")],
+    );
+    guest(
+        root.path(),
+        "tests/guests",
+        "loops",
+        &[("plugin.toml", &FIRST.replace("a-b", "loops"))],
+    );
     fs::create_dir_all(root.path().join("runtimes/images")).unwrap();
 
     let versions = find(root.path()).unwrap();
     check_names(&versions).unwrap();
-    let outputs: Vec<String> = versions.iter().flat_map(Version::outputs).map(|path| path.display().to_string()).collect();
-    assert_eq!(outputs, ["a-b@0.2.0.wasm", "a-b@0.1.0.wasm", "a-b.wasm", "hostile/loops@0.1.0.wasm", "hostile/loops.wasm"]);
+    let outputs: Vec<String> = versions
+        .iter()
+        .flat_map(Version::outputs)
+        .map(|path| path.display().to_string())
+        .collect();
+    assert_eq!(
+        outputs,
+        [
+            "a-b@0.2.0.wasm",
+            "a-b@0.1.0.wasm",
+            "a-b.wasm",
+            "hostile/loops@0.1.0.wasm",
+            "hostile/loops.wasm"
+        ]
+    );
     let strict = versions.first().unwrap();
     assert_eq!(strict.features, ["strict"]);
-    assert!(!strict.manifest.contains("strict") && strict.manifest.contains("0.2.0"), "{}", strict.manifest);
+    assert!(
+        !strict.manifest.contains("strict") && strict.manifest.contains("0.2.0"),
+        "{}",
+        strict.manifest
+    );
 }
 
 #[test]

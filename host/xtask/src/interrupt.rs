@@ -24,7 +24,10 @@ pub(crate) struct Child {
 /// # Errors
 /// The handlers cannot be installed.
 pub(crate) fn watch() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("start the signal watcher")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .context("start the signal watcher")?;
     let (mut interrupt, mut terminate) = {
         let _guard = runtime.enter();
         (

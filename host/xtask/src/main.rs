@@ -3,10 +3,12 @@
 mod cache;
 mod cli;
 mod engine;
+mod guests;
 mod images;
 mod interrupt;
 mod process;
 mod setup;
+mod wasm_toolchain;
 mod workspace;
 
 use std::process::ExitCode;

@@ -83,11 +83,29 @@ impl Run {
         interrupt::check()?;
         let line = self.line();
         let mut child = self.command.spawn().with_context(|| format!("start `{line}`"))?;
-        interrupt::set_child(Some(interrupt::Child { pid: child.id(), in_our_group: true }));
+        interrupt::set_child(Some(interrupt::Child {
+            pid: child.id(),
+            in_our_group: true,
+        }));
         let status = child.wait();
         interrupt::set_child(None);
         let status = status.with_context(|| format!("wait for `{line}`"))?;
         interrupt::check()?;
+        if !status.success() {
+            bail!("`{line}` failed: {status}");
+        }
+        Ok(())
+    }
+
+    /// Runs it to the end even when a signal came: for what has to be undone.
+    ///
+    /// # Errors
+    /// It cannot start or fails.
+    pub(crate) fn clean_up(mut self) -> Result<()> {
+        use std::os::unix::process::CommandExt as _;
+        let line = self.line();
+        // A group of its own: Ctrl-C at the terminal must not end it.
+        let status = self.command.process_group(0).status().with_context(|| format!("start `{line}`"))?;
         if !status.success() {
             bail!("`{line}` failed: {status}");
         }
@@ -102,7 +120,11 @@ impl Run {
         let line = self.line();
         let output = self.output()?;
         if !output.status.success() {
-            bail!("`{line}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+            bail!(
+                "`{line}` failed: {}\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr).trim_end()
+            );
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }

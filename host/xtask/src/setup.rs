@@ -26,13 +26,41 @@ struct Package {
 }
 
 const PACKAGES: &[Package] = &[
-    Package { name: "ca-certificates", from: Purpose::Images, unless: &[] },
-    Package { name: "debian-archive-keyring", from: Purpose::Images, unless: &[] },
-    Package { name: "docker.io", from: Purpose::Images, unless: &["docker", "dockerd"] },
-    Package { name: "iptables", from: Purpose::Images, unless: &["iptables"] },
-    Package { name: "mmdebstrap", from: Purpose::Images, unless: &["mmdebstrap"] },
-    Package { name: "gcc", from: Purpose::Run, unless: &["cc"] },
-    Package { name: "chromium", from: Purpose::Test, unless: &[] },
+    Package {
+        name: "ca-certificates",
+        from: Purpose::Images,
+        unless: &[],
+    },
+    Package {
+        name: "debian-archive-keyring",
+        from: Purpose::Images,
+        unless: &[],
+    },
+    Package {
+        name: "docker.io",
+        from: Purpose::Images,
+        unless: &["docker", "dockerd"],
+    },
+    Package {
+        name: "iptables",
+        from: Purpose::Images,
+        unless: &["iptables"],
+    },
+    Package {
+        name: "mmdebstrap",
+        from: Purpose::Images,
+        unless: &["mmdebstrap"],
+    },
+    Package {
+        name: "gcc",
+        from: Purpose::Run,
+        unless: &["cc"],
+    },
+    Package {
+        name: "chromium",
+        from: Purpose::Test,
+        unless: &[],
+    },
 ];
 
 /// Installs what is missing for `purpose`. When all is there it takes milliseconds and touches nothing.
@@ -77,7 +105,10 @@ fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
         return Ok(packages.to_vec());
     }
     // dpkg-query fails when it does not know one of the names, and still prints the others.
-    let output = Run::new("dpkg-query").args(["-W", "-f", "${Package} ${db:Status-Status}\n"]).args(packages).output()?;
+    let output = Run::new("dpkg-query")
+        .args(["-W", "-f", "${Package} ${db:Status-Status}\n"])
+        .args(packages)
+        .output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(not_installed(packages, &text))
 }
@@ -94,6 +125,9 @@ mod tests {
     #[test]
     fn packages_that_are_unknown_or_half_removed_are_missing() {
         let listing = "docker.io installed\niptables config-files\n";
-        assert_eq!(not_installed(&["docker.io", "iptables", "mmdebstrap"], listing), ["iptables", "mmdebstrap"]);
+        assert_eq!(
+            not_installed(&["docker.io", "iptables", "mmdebstrap"], listing),
+            ["iptables", "mmdebstrap"]
+        );
     }
 }

@@ -33,7 +33,11 @@ impl Toolchain {
     /// Cargo, set up to build for [`TARGET`] with this toolchain. `remap` are folders whose names must not get into what is built.
     pub(crate) fn cargo(&self, remap: &[(&Path, &str)]) -> Run {
         let mut flags = vec!["-Clinker-flavor=wasm-ld".to_owned()];
-        flags.extend(remap.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())));
+        flags.extend(
+            remap
+                .iter()
+                .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())),
+        );
         let cargo = clean_cargo()
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-component-ld")
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
@@ -66,7 +70,9 @@ pub(crate) fn toolchain() -> Result<Toolchain> {
     if from_rustup.is_ok() && own.has_target()? {
         return Ok(own.as_toolchain());
     }
-    let why = from_rustup.err().map_or_else(|| "it is not there afterwards".to_owned(), |error| format!("{error:#}"));
+    let why = from_rustup
+        .err()
+        .map_or_else(|| "it is not there afterwards".to_owned(), |error| format!("{error:#}"));
     eprintln!("xtask: rustup cannot add {TARGET} here; making a toolchain of Debian's rustc-web packages (once, about a minute)");
     from_debian(&cache, &own)
         .with_context(|| format!("no compiler for {TARGET}: `rustup target add {TARGET}` did not work ({why}), nor did Debian's packages"))
@@ -83,13 +89,20 @@ struct Own {
 impl Own {
     fn look() -> Result<Self> {
         let version = rustc().arg("-vV").read().context("is Rust installed?")?;
-        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?.to_owned();
+        let host = version
+            .lines()
+            .find_map(|line| line.strip_prefix("host: "))
+            .context("`rustc -vV` names no host")?
+            .to_owned();
         let sysroot = PathBuf::from(rustc().args(["--print", "sysroot"]).read()?);
         Ok(Self { version, host, sysroot })
     }
 
     fn as_toolchain(&self) -> Toolchain {
-        Toolchain { rustc: None, version: self.version.clone() }
+        Toolchain {
+            rustc: None,
+            version: self.version.clone(),
+        }
     }
 
     fn has_target(&self) -> Result<bool> {
@@ -102,7 +115,11 @@ impl Own {
             bail!("there is no rustup");
         }
         let toolchain = self.sysroot.file_name().context("the sysroot has no name")?;
-        Run::new("rustup").args(["target", "add", TARGET, "--toolchain"]).arg(toolchain).read().map(drop)
+        Run::new("rustup")
+            .args(["target", "add", TARGET, "--toolchain"])
+            .arg(toolchain)
+            .read()
+            .map(drop)
     }
 
     /// Programs that link for WASM, which rustup's toolchains have and Debian's does not.
@@ -132,7 +149,10 @@ fn cached(cache: &Path, own_version: &str) -> Option<Toolchain> {
 }
 
 fn in_folder(folder: &Path, versions: String) -> Toolchain {
-    Toolchain { rustc: Some(folder.join("bin/rustc")), version: versions }
+    Toolchain {
+        rustc: Some(folder.join("bin/rustc")),
+        version: versions,
+    }
 }
 
 /// How a cached toolchain's list of versions begins.
@@ -143,12 +163,17 @@ fn head(own_version: &str) -> String {
 fn from_debian(cache: &Path, own: &Own) -> Result<Toolchain> {
     let linkers = own.linkers()?;
     let packages = debian_packages()?;
-    let versions = packages.iter().fold(head(&own.version), |text, package| format!("{text}{} {}\n", package.name, package.version));
+    let versions = packages.iter().fold(head(&own.version), |text, package| {
+        format!("{text}{} {}\n", package.name, package.version)
+    });
     let mut hash = InputHash::default();
     hash.add("versions", versions.as_bytes());
     let finished = cache.join(hash.finish());
 
-    let work = tempfile::Builder::new().prefix(".making-").tempdir_in(cache).context("make a folder in the cache")?;
+    let work = tempfile::Builder::new()
+        .prefix(".making-")
+        .tempdir_in(cache)
+        .context("make a folder in the cache")?;
     let unpacked = work.path().join("unpacked");
     let made = work.path().join("toolchain");
     download(&packages, &work.path().join("debs"), &unpacked)?;
@@ -189,7 +214,12 @@ fn debian_packages() -> Result<Vec<Package>> {
     let llvm = lookup(dependency(&library, "libllvm")?)?;
     for other in [&source, &development, &library] {
         if other.version != compiler.version {
-            bail!("{} is {} and rustc-web is {}: run `apt-get update`", other.name, other.version, compiler.version);
+            bail!(
+                "{} is {} and rustc-web is {}: run `apt-get update`",
+                other.name,
+                other.version,
+                compiler.version
+            );
         }
     }
     Ok(vec![compiler, source, development, library, llvm])
@@ -202,7 +232,9 @@ fn lookup(name: &str) -> Result<Package> {
         .read()
         .with_context(|| format!("apt has no package {name}: are Debian's archives, with security, in its sources?"))?;
     let field = |field: &str| {
-        text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(": ")).map(str::to_owned)
+        text.lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(": "))
+            .map(str::to_owned)
     };
     Ok(Package {
         name: field("Package").unwrap_or_else(|| name.to_owned()),
@@ -223,9 +255,17 @@ fn dependency<'a>(package: &'a Package, prefix: &str) -> Result<&'a str> {
 
 fn download(packages: &[Package], debs: &Path, unpacked: &Path) -> Result<()> {
     fs::create_dir(debs)?;
-    let names: Vec<String> = packages.iter().map(|package| format!("{}={}", package.name, package.version)).collect();
+    let names: Vec<String> = packages
+        .iter()
+        .map(|package| format!("{}={}", package.name, package.version))
+        .collect();
     eprintln!("xtask: downloading {}", names.join(", "));
-    Run::new("apt-get").args(["download", "-qq"]).args(&names).dir(debs).read().context("download Debian's packages")?;
+    Run::new("apt-get")
+        .args(["download", "-qq"])
+        .args(&names)
+        .dir(debs)
+        .read()
+        .context("download Debian's packages")?;
     for deb in listed(debs)? {
         Run::new("dpkg-deb").arg("-x").arg(&deb).arg(unpacked).read()?;
     }
@@ -243,11 +283,28 @@ fn assemble(usr: &Path, own: &Own, linkers: &Path, to: &Path) -> Result<()> {
     copy_tree(&usr.join(&own_target), &to.join(&own_target))?;
     let mut folders = vec![usr.join("lib")];
     // Debian's folder for libraries has another name than Rust's target: x86_64-linux-gnu.
-    folders.extend(listed(&usr.join("lib"))?.into_iter().filter(|path| path.is_dir() && path.to_string_lossy().ends_with("-linux-gnu")));
+    folders.extend(
+        listed(&usr.join("lib"))?
+            .into_iter()
+            .filter(|path| path.is_dir() && path.to_string_lossy().ends_with("-linux-gnu")),
+    );
     let mut driver = false;
-    for library in folders.iter().map(|folder| listed(folder)).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
-        let name = library.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if library.is_file() && ["librustc_driver-", "libLLVM", "libstd-", "libtest-"].iter().any(|prefix| name.starts_with(prefix)) {
+    for library in folders
+        .iter()
+        .map(|folder| listed(folder))
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+    {
+        let name = library
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if library.is_file()
+            && ["librustc_driver-", "libLLVM", "libstd-", "libtest-"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        {
             driver |= name.starts_with("librustc_driver-");
             // `copy` follows links: the folder that is left is whole.
             fs::copy(&library, to.join("lib").join(&name))?;
@@ -259,7 +316,10 @@ fn assemble(usr: &Path, own: &Own, linkers: &Path, to: &Path) -> Result<()> {
     copy_tree(linkers, &to.join(&own_target).join("bin"))?;
     // The linkers need the LLVM that they were built with.
     for library in listed(&own.sysroot.join("lib"))? {
-        let name = library.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = library
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         if name.starts_with("libLLVM") && !to.join("lib").join(&name).exists() {
             fs::copy(&library, to.join("lib").join(&name))?;
         }
@@ -276,7 +336,9 @@ fn assemble(usr: &Path, own: &Own, linkers: &Path, to: &Path) -> Result<()> {
 
 /// Builds the standard library for [`TARGET`], from the packaged source and its vendored dependencies: offline.
 fn build_std(usr: &Path, toolchain: &Path, work: &Path) -> Result<()> {
-    let source = first(&usr.join("src"), "rustc-", "")?.context("no source of rustc in the package rust-web-src")?.join("library");
+    let source = first(&usr.join("src"), "rustc-", "")?
+        .context("no source of rustc in the package rust-web-src")?
+        .join("library");
     let in_toolchain = toolchain.join("lib/rustlib/src/rust");
     fs::create_dir_all(&in_toolchain)?;
     fs::rename(&source, in_toolchain.join("library")).context("no `library` in the package rust-web-src")?;
@@ -300,7 +362,15 @@ fn build_std(usr: &Path, toolchain: &Path, work: &Path) -> Result<()> {
         .env("RUSTC_BOOTSTRAP", "1")
         .env("__CARGO_DEFAULT_LIB_METADATA", "gatewright")
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
-        .args(["build", "--quiet", "--release", "--offline", "--target", TARGET, "-Zbuild-std=std,panic_abort"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--offline",
+            "--target",
+            TARGET,
+            "-Zbuild-std=std,panic_abort",
+        ])
         .args(["--config", "source.crates-io.replace-with='packaged'", "--config"])
         .arg(format!("source.packaged.directory='{}'", vendor.display()))
         .dir(&package)
@@ -327,9 +397,20 @@ fn rustc() -> Run {
 
 /// Cargo without what the one that started this xtask, or a person's shell, set for other builds.
 fn clean_cargo() -> Run {
-    ["RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_BUILD_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_INCREMENTAL", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"]
-        .iter()
-        .fold(Run::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), |cargo, name| cargo.env_remove(name))
+    [
+        "RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_TARGET_DIR",
+        "CARGO_INCREMENTAL",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+    ]
+    .iter()
+    .fold(
+        Run::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())),
+        |cargo, name| cargo.env_remove(name),
+    )
 }
 
 /// Everything in a folder, in order.
@@ -374,7 +455,11 @@ mod tests {
     use super::*;
 
     fn package(depends: &str) -> Package {
-        Package { name: "libstd-rust-web-dev".into(), version: "1".into(), depends: depends.into() }
+        Package {
+            name: "libstd-rust-web-dev".into(),
+            version: "1".into(),
+            depends: depends.into(),
+        }
     }
 
     #[test]
@@ -382,7 +467,12 @@ mod tests {
         let depends = package("libc6 (>= 2.34), libstd-rust-web-1.96 (= 1.96.0+dfsg1-1~deb12u2), libllvm22 (>= 1:22) | x");
         assert_eq!(dependency(&depends, "libstd-rust-web-").unwrap(), "libstd-rust-web-1.96");
         assert_eq!(dependency(&depends, "libllvm").unwrap(), "libllvm22");
-        assert!(dependency(&package("libc6"), "libllvm").unwrap_err().to_string().contains("libllvm*"));
+        assert!(
+            dependency(&package("libc6"), "libllvm")
+                .unwrap_err()
+                .to_string()
+                .contains("libllvm*")
+        );
     }
 
     #[test]
@@ -398,6 +488,9 @@ mod tests {
         make("other", Some(format!("{}rustc-web 1.96\n", head("rustc 1.94.0"))));
         assert_eq!(cached(cache.path(), "rustc 1.95.0"), None);
         make("right", Some(format!("{}rustc-web 1.96\n", head("rustc 1.95.0"))));
-        assert_eq!(cached(cache.path(), "rustc 1.95.0").unwrap().rustc, Some(cache.path().join("right/bin/rustc")));
+        assert_eq!(
+            cached(cache.path(), "rustc 1.95.0").unwrap().rustc,
+            Some(cache.path().join("right/bin/rustc"))
+        );
     }
 }

@@ -17,7 +17,10 @@ impl Workspace {
     /// The folder was moved since the binary was built.
     pub(crate) fn locate() -> Result<Self> {
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest.ancestors().nth(2).context("the xtask crate is not inside the repository")?;
+        let root = manifest
+            .ancestors()
+            .nth(2)
+            .context("the xtask crate is not inside the repository")?;
         if !root.join("Cargo.toml").is_file() {
             bail!("{} is not the repository: run this as `cargo xtask` inside of it", root.display());
         }
