@@ -1,11 +1,9 @@
 //! What an operator sets, and bounds that hold against whoever reaches the port.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
-use http::Uri;
+use gatewright_identity::PublicOrigin;
 
 /// Configuration of an edge.
 #[derive(Debug, Clone)]
@@ -44,80 +42,6 @@ impl Default for EdgeLimits {
             headers: Duration::from_secs(20),
             body: Duration::from_secs(10),
             drain: Duration::from_secs(10),
-        }
-    }
-}
-
-/// An origin as browsers send it: `https://desk.example.org`, or with a port that is not 443.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicOrigin(String);
-
-/// Text that is no origin of an HTTPS port.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not https:// with a host and nothing after it")]
-pub struct InvalidOrigin {
-    text: String,
-}
-
-impl PublicOrigin {
-    /// As browsers send it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The origin of `https://` and an authority (`host` or `host:port`).
-    pub(crate) fn of_authority(authority: &str) -> Self {
-        let lower = authority.to_ascii_lowercase();
-        Self(format!("https://{}", lower.strip_suffix(":443").unwrap_or(&lower)))
-    }
-}
-
-impl FromStr for PublicOrigin {
-    type Err = InvalidOrigin;
-
-    /// Forgives one slash at the end.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidOrigin { text: text.into() };
-        let bare = text.strip_suffix('/').unwrap_or(text);
-        let uri: Uri = bare.parse().map_err(|_| invalid())?;
-        let authority = uri.authority().ok_or_else(invalid)?;
-        let plain = uri.scheme_str() == Some("https") && matches!(uri.path(), "" | "/") && uri.query().is_none();
-        if plain && !authority.as_str().contains('@') && bare.len() == "https://".len() + authority.as_str().len() {
-            Ok(Self::of_authority(authority.as_str()))
-        } else {
-            Err(invalid())
-        }
-    }
-}
-
-impl fmt::Display for PublicOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origins_are_read_as_browsers_write_them() {
-        for (text, origin) in [
-            ("https://desk.example.org", Some("https://desk.example.org")),
-            ("https://Desk.Example.org:443/", Some("https://desk.example.org")),
-            ("https://desk.example.org:8443", Some("https://desk.example.org:8443")),
-            ("https://[::1]:8443", Some("https://[::1]:8443")),
-            ("http://desk.example.org", None),
-            ("https://desk.example.org/path", None),
-            ("https://desk.example.org?x", None),
-            ("https://me@desk.example.org", None),
-            ("desk.example.org", None),
-            ("https://", None),
-            ("", None),
-        ] {
-            let parsed = text.parse::<PublicOrigin>().ok();
-            assert_eq!(parsed.as_ref().map(PublicOrigin::as_str), origin, "{text:?}");
         }
     }
 }

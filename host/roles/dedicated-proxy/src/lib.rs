@@ -19,6 +19,7 @@ mod requests;
 mod role;
 mod session;
 
-pub use conf::{EdgeConf, EdgeLimits, InvalidOrigin, PublicOrigin};
+pub use conf::{EdgeConf, EdgeLimits};
+pub use gatewright_identity::PublicOrigin;
 pub use requests::{Upstream, Upstreams};
 pub use role::{Bound, Edge, EdgeError};

@@ -1,9 +1,9 @@
 //! Whether a request comes from a page of our own.
 
+use gatewright_identity::PublicOrigin;
 use http::uri::Authority;
 use http::{HeaderMap, Method, header};
 
-use crate::conf::PublicOrigin;
 use crate::headers::asks_for_websocket;
 use crate::problem::Problem;
 
@@ -19,9 +19,7 @@ pub(crate) fn check(method: &Method, headers: &HeaderMap, host: &Authority, publ
     match (origins.next(), origins.next()) {
         (None, _) if method.is_safe() && !asks_for_websocket(method, headers) => Ok(()),
         (Some(origin), None) => {
-            let asked = PublicOrigin::of_authority(host.as_str());
-            let own = |expected: &PublicOrigin| origin.as_bytes() == expected.as_str().as_bytes();
-            if own(&asked) || public.is_some_and(own) {
+            if PublicOrigin::is_own(origin.as_bytes(), host.as_str(), public) {
                 Ok(())
             } else {
                 Err(FOREIGN)

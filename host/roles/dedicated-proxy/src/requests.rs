@@ -6,12 +6,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use gatewright_identity::{ClientAddr, SESSION_PREFIX, TicketVerifier};
+use gatewright_identity::{ClientAddr, PublicOrigin, SESSION_PREFIX, TicketVerifier};
 use http::uri::Authority;
 use http::{Request, request};
 use tower::ServiceExt as _;
 
-use crate::conf::PublicOrigin;
 use crate::headers;
 use crate::origin;
 use crate::problem::Problem;
