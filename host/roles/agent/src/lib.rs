@@ -1,6 +1,29 @@
 //! Runs workspaces through a runtime plugin behind the engine guard; opens streams into its own sessions.
 //!
-//! What a plugin asks of the engine passes [`guard`], which reads it, checks it and builds it anew.
+//! [`Agent`] drives sessions step by step, one change of a session at a time. What the plugin asks of the engine passes
+//! [`guard`], which reads it, checks it and builds it anew, and learns from the engine's answers which containers are
+//! ours: neither what exists nor what is gone is taken on the plugin's word.
+//!
+//! **Invariant:** a desktop's password goes from the caller to a file in the session's folder, never to the plugin, the
+//! engine, a log or an error.
+//!
+//! **Invariant:** nothing that a container put into its session's folder is followed out of it.
 #![forbid(unsafe_code)]
 
+mod agent;
+mod calls;
+mod config;
+mod endpoint;
+mod engine;
+mod folder;
 pub mod guard;
+mod lifecycle;
+mod readiness;
+mod remove_tree;
+mod status;
+mod streams;
+mod turns;
+
+pub use agent::{Agent, OpenError};
+pub use config::{AgentConfig, Reserve};
+pub use folder::FolderError;

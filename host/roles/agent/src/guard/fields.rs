@@ -98,10 +98,7 @@ impl Fields {
     /// Reads a whole body.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Refusal> {
         match serde_json::from_slice(body) {
-            Ok(Json::Object(left)) => Ok(Self {
-                path: String::new(),
-                left,
-            }),
+            Ok(Json::Object(left)) => Ok(Self { path: String::new(), left }),
             Ok(_) => Err(Refusal::Body("not a JSON object")),
             Err(error) if error.is_data() => Err(Refusal::Body("a name comes twice")),
             Err(_) => Err(Refusal::Body("not JSON")),
@@ -220,9 +217,7 @@ impl Fields {
     /// Refuses a text that is there and is none of `allowed`.
     pub(super) fn only(&mut self, name: &str, allowed: &[&str]) -> Result<(), Refusal> {
         match self.text(name)? {
-            Some(text) if !allowed.contains(&text.as_str()) => {
-                Err(self.bad(name, "not a value that it may have"))
-            }
+            Some(text) if !allowed.contains(&text.as_str()) => Err(self.bad(name, "not a value that it may have")),
             _ => Ok(()),
         }
     }
@@ -243,8 +238,17 @@ mod tests {
 
     #[test]
     fn names_come_once_even_in_other_case_and_deep_inside() {
-        for bad in [r#"{"a":1,"a":2}"#, r#"{"a":1,"A":2}"#, r#"{"x":{"a":1,"a":1}}"#, r#"{"x":[{"a":1,"a":1}]}"#] {
-            assert_eq!(Fields::parse(bad.as_bytes()).unwrap_err(), Refusal::Body("a name comes twice"), "{bad}");
+        for bad in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1,"A":2}"#,
+            r#"{"x":{"a":1,"a":1}}"#,
+            r#"{"x":[{"a":1,"a":1}]}"#,
+        ] {
+            assert_eq!(
+                Fields::parse(bad.as_bytes()).unwrap_err(),
+                Refusal::Body("a name comes twice"),
+                "{bad}"
+            );
         }
         for bad in ["", "[]", "1", "{", "{} {}", "nul", "\u{feff}{}"] {
             assert!(Fields::parse(bad.as_bytes()).is_err(), "{bad}");
@@ -255,9 +259,23 @@ mod tests {
 
     #[test]
     fn what_is_left_is_refused_unless_it_says_nothing() {
-        Fields::parse(br#"{"a":null,"b":false,"c":0,"d":"","e":[],"f":{"g":{"h":0}}}"#).unwrap().finish().unwrap();
-        for bad in [r#"{"a":true}"#, r#"{"a":-1}"#, r#"{"a":0.0}"#, r#"{"a":" "}"#, r#"{"a":[null]}"#, r#"{"a":{"b":1}}"#] {
-            assert_eq!(Fields::parse(bad.as_bytes()).unwrap().finish().unwrap_err(), Refusal::Field("a".into()), "{bad}");
+        Fields::parse(br#"{"a":null,"b":false,"c":0,"d":"","e":[],"f":{"g":{"h":0}}}"#)
+            .unwrap()
+            .finish()
+            .unwrap();
+        for bad in [
+            r#"{"a":true}"#,
+            r#"{"a":-1}"#,
+            r#"{"a":0.0}"#,
+            r#"{"a":" "}"#,
+            r#"{"a":[null]}"#,
+            r#"{"a":{"b":1}}"#,
+        ] {
+            assert_eq!(
+                Fields::parse(bad.as_bytes()).unwrap().finish().unwrap_err(),
+                Refusal::Field("a".into()),
+                "{bad}"
+            );
         }
     }
 }

@@ -46,6 +46,25 @@ impl Known {
         self.0.remove(id);
     }
 
+    /// What is known of a session is exactly this, as a full list of its containers said.
+    pub fn relearn(&mut self, session: SessionId, ids: impl IntoIterator<Item = ContainerId>) {
+        self.0.retain(|_, owner| *owner != session);
+        self.0.extend(ids.into_iter().map(|id| (id, session)));
+    }
+
+    /// The containers of a session.
+    #[must_use]
+    pub fn of_session(&self, session: SessionId) -> Vec<ContainerId> {
+        let mut ids: Vec<ContainerId> = self
+            .0
+            .iter()
+            .filter(|(_, owner)| **owner == session)
+            .map(|(id, _)| id.clone())
+            .collect();
+        ids.sort_by(|a, b| a.0.cmp(&b.0));
+        ids
+    }
+
     /// The session of a container, where it is one of ours.
     #[must_use]
     pub fn session_of(&self, id: &ContainerId) -> Option<SessionId> {

@@ -129,12 +129,7 @@ impl Guard {
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn check(
-        &self,
-        scope: &Scope,
-        known: &Known,
-        request: &Request<'_>,
-    ) -> Result<Approved, Refusal> {
+    pub fn check(&self, scope: &Scope, known: &Known, request: &Request<'_>) -> Result<Approved, Refusal> {
         match self.dialect {
             Dialect::Docker(api) => docker::check(self, api, scope, known, request),
         }

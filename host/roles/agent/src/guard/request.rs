@@ -72,8 +72,7 @@ pub(super) fn check_headers(request: &Request<'_>) -> Result<(), Refusal> {
             "accept" | "host" | "user-agent" => {}
             "content-length" if value.parse() == Ok(request.body.len()) => {}
             "content-type"
-                if value.eq_ignore_ascii_case("application/json")
-                    || value.eq_ignore_ascii_case("application/json; charset=utf-8") => {}
+                if value.eq_ignore_ascii_case("application/json") || value.eq_ignore_ascii_case("application/json; charset=utf-8") => {}
             _ => return Err(refused()),
         }
     }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use gatewright_core::SessionId;
 use serde::{Deserialize, Serialize};
 
 use super::Operation;
-use crate::guard::{
-    Answer, ContainerId, DEPLOYMENT_LABEL, Guard, Known, SESSION_LABEL, Scope, UnexpectedAnswer,
-};
+use crate::guard::{Answer, ContainerId, DEPLOYMENT_LABEL, Guard, Known, SESSION_LABEL, Scope, UnexpectedAnswer};
 
 /// The longest message of an engine that is handed on, in characters.
 const MAX_MESSAGE: usize = 1024;
@@ -135,9 +134,7 @@ struct InspectedConfig {
 }
 
 /// Engines written in Go send null for an empty list.
-fn null_is_empty<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+fn null_is_empty<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -183,21 +180,7 @@ pub(in crate::guard) fn answer(
             }
             json(status, &inspected)
         }
-        Operation::List { session, .. } => {
-            let mut listed: Vec<Listed> = parse(body)?;
-            // The filter went with the request; an engine that did not apply it is not believed.
-            listed.retain(|one| {
-                let (Some(id), Some(owner)) = (ContainerId::parse(&one.id), owner(guard, &one.labels)) else {
-                    return false;
-                };
-                if session.or(scope.session()).is_some_and(|wanted| wanted != owner) {
-                    return false;
-                }
-                known.learn(id, owner);
-                true
-            });
-            json(status, &listed)
-        }
+        Operation::List { session, all, .. } => list(guard, scope, known, (*session, *all), status, body),
         Operation::Start(_) | Operation::Stop { .. } | Operation::Kill { .. } => Ok(nothing(status)),
         Operation::Remove { id, .. } => {
             known.forget(id);
@@ -206,8 +189,33 @@ pub(in crate::guard) fn answer(
     }
 }
 
+fn list(
+    guard: &Guard,
+    scope: &Scope,
+    known: &mut Known,
+    (session, all): (Option<SessionId>, bool),
+    status: u16,
+    body: &[u8],
+) -> Result<Answer, UnexpectedAnswer> {
+    let listed: Vec<Listed> = parse(body)?;
+    // The filter went with the request; an engine that did not apply it is not believed.
+    let wanted = session.or(scope.session());
+    let ours: Vec<(ContainerId, SessionId, Listed)> = listed
+        .into_iter()
+        .filter_map(|one| Some((ContainerId::parse(&one.id)?, owner(guard, &one.labels)?, one)))
+        .filter(|(_, owner, _)| wanted.is_none_or(|wanted| wanted == *owner))
+        .collect();
+    // A list of all sessions may be older than an answer to a creation that came meanwhile: it only adds.
+    match wanted {
+        Some(wanted) if all => known.relearn(wanted, ours.iter().map(|(id, _, _)| id.clone())),
+        _ => ours.iter().for_each(|(id, owner, _)| known.learn(id.clone(), *owner)),
+    }
+    let listed: Vec<Listed> = ours.into_iter().map(|(_, _, one)| one).collect();
+    json(status, &listed)
+}
+
 /// The session of a container with these labels, where it is one of this deployment's.
-fn owner(guard: &Guard, labels: &BTreeMap<String, String>) -> Option<gatewright_core::SessionId> {
+fn owner(guard: &Guard, labels: &BTreeMap<String, String>) -> Option<SessionId> {
     if labels.get(DEPLOYMENT_LABEL)? != &guard.deployment {
         return None;
     }
@@ -236,8 +244,7 @@ fn nothing(status: u16) -> Answer {
 
 fn failure(status: u16, body: &[u8]) -> Result<Answer, UnexpectedAnswer> {
     // A failure need not be JSON: a proxy before the engine may have written it.
-    let message = parse::<Message>(body)
-        .map_or_else(|_| "the engine gave no reason".to_owned(), |body| body.message);
+    let message = parse::<Message>(body).map_or_else(|_| "the engine gave no reason".to_owned(), |body| body.message);
     json(
         status,
         &Message {

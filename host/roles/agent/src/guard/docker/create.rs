@@ -86,11 +86,7 @@ struct LogConfig {
 }
 
 /// Reads what a plugin asked for and builds the engine's body. The caller finishes `fields`.
-pub(super) fn build(
-    fields: &mut Fields,
-    rules: &CreateRules,
-    guard: &Guard,
-) -> Result<String, Refusal> {
+pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> Result<String, Refusal> {
     fields.only("Image", &[&rules.image])?;
     fields.only("Hostname", &[&rules.hostname])?;
     fields.only("User", &["1000", "1000:1000"])?;
@@ -101,9 +97,7 @@ pub(super) fn build(
     if stop_timeout > 60 {
         return Err(fields.bad("StopTimeout", "more than 60 seconds"));
     }
-    let mut host = fields
-        .object("HostConfig")?
-        .ok_or_else(|| fields.bad("HostConfig", "is missing"))?;
+    let mut host = fields.object("HostConfig")?.ok_or_else(|| fields.bad("HostConfig", "is missing"))?;
     let host_config = host_config(&mut host, rules)?;
     host.finish()?;
     let create = Create {
@@ -119,11 +113,7 @@ pub(super) fn build(
 }
 
 /// Labels that the plugin sets must be those that it was given; all of them are set in any case.
-fn labels(
-    fields: &mut Fields,
-    rules: &CreateRules,
-    guard: &Guard,
-) -> Result<BTreeMap<String, String>, Refusal> {
+fn labels(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> Result<BTreeMap<String, String>, Refusal> {
     let ours: BTreeMap<String, String> = rules.labels(&guard.deployment).into();
     for (name, value) in fields.map("Labels")? {
         if ours.get(&name) != Some(&value) {
@@ -155,9 +145,7 @@ fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConf
             source: &rules.folder,
             target: SESSION_MOUNT,
             read_only: false,
-            bind_options: BindOptions {
-                propagation: "rprivate",
-            },
+            bind_options: BindOptions { propagation: "rprivate" },
         }],
         network_mode: "none",
         ipc_mode: "private",
@@ -200,9 +188,7 @@ fn session_mount(host: &mut Fields, rules: &CreateRules) -> Result<(), Refusal> 
     let count = binds.len() + mounts.len();
     for mut mount in mounts {
         let is = |text: Option<String>, wanted: &str| text.as_deref() == Some(wanted);
-        let right = is(mount.text("Type")?, "bind")
-            && is(mount.text("Source")?, &rules.folder)
-            && is(mount.text("Target")?, SESSION_MOUNT);
+        let right = is(mount.text("Type")?, "bind") && is(mount.text("Source")?, &rules.folder) && is(mount.text("Target")?, SESSION_MOUNT);
         if !right {
             return Err(host.bad("Mounts", "not the session's folder"));
         }
@@ -229,11 +215,7 @@ fn what_holds_anyway(host: &mut Fields) -> Result<(), Refusal> {
         return Err(host.bad("CapDrop", "not ALL"));
     }
     let harmless = ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"];
-    if host
-        .texts("SecurityOpt")?
-        .iter()
-        .any(|option| !harmless.contains(&option.as_str()))
-    {
+    if host.texts("SecurityOpt")?.iter().any(|option| !harmless.contains(&option.as_str())) {
         return Err(host.bad("SecurityOpt", "not no-new-privileges"));
     }
     if let Some(mut policy) = host.object("RestartPolicy")? {

@@ -43,10 +43,7 @@ fn is_component(part: &str) -> bool {
     let (Some(first), Some(last)) = (part.bytes().next(), part.bytes().last()) else {
         return false;
     };
-    inner(first)
-        && inner(last)
-        && part.bytes().all(|byte| inner(byte) || b"._-".contains(&byte))
-        && !part.contains("..")
+    inner(first) && inner(last) && part.bytes().all(|byte| inner(byte) || b"._-".contains(&byte)) && !part.contains("..")
 }
 
 /// A host with an optional port.
@@ -69,10 +66,39 @@ mod tests {
     #[test]
     fn names_follow_the_grammar() {
         let id = format!("sha256:{}", "0a".repeat(32));
-        for good in ["a", "gatewright/terminal:dev", "localhost:5000/a/b__c:1.2-x", "ghcr.io/a/b", id.as_str(), &format!("a/b@{id}"), "a:X_1"] {
+        for good in [
+            "a",
+            "gatewright/terminal:dev",
+            "localhost:5000/a/b__c:1.2-x",
+            "ghcr.io/a/b",
+            id.as_str(),
+            &format!("a/b@{id}"),
+            "a:X_1",
+        ] {
             assert!(is_image_name(good), "{good}");
         }
-        for bad in ["", "/", "a/", "/a", "a//b", "A/b/C", "..", "a/../b", "a..b", "-a", "a:", "a:-", "a@sha256:1", "a@b", "a b", "a%2fb", "sha256:", "a:b:c", "a?b", "é"] {
+        for bad in [
+            "",
+            "/",
+            "a/",
+            "/a",
+            "a//b",
+            "A/b/C",
+            "..",
+            "a/../b",
+            "a..b",
+            "-a",
+            "a:",
+            "a:-",
+            "a@sha256:1",
+            "a@b",
+            "a b",
+            "a%2fb",
+            "sha256:",
+            "a:b:c",
+            "a?b",
+            "é",
+        ] {
             assert!(!is_image_name(bad), "{bad}");
         }
     }

@@ -15,13 +15,7 @@ pub(super) use answer::answer;
 pub use operation::{ApiVersion, Operation, Signal};
 
 /// See [`Guard::check`].
-pub(super) fn check(
-    guard: &Guard,
-    api: ApiVersion,
-    scope: &Scope,
-    known: &Known,
-    asked: &Request<'_>,
-) -> Result<Approved, Refusal> {
+pub(super) fn check(guard: &Guard, api: ApiVersion, scope: &Scope, known: &Known, asked: &Request<'_>) -> Result<Approved, Refusal> {
     let method = Method::parse(asked.method)?;
     request::check_headers(asked)?;
     let target = Target::parse(asked.target)?;

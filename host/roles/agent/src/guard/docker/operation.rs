@@ -108,12 +108,19 @@ impl Operation {
     pub(super) fn method(&self, asked: Method) -> Method {
         match self {
             Self::Ping => asked,
-            Self::Version | Self::Info | Self::Images | Self::Image { .. } | Self::Inspect(_) | Self::List { .. } => {
-                Method::Get
-            }
+            Self::Version | Self::Info | Self::Images | Self::Image { .. } | Self::Inspect(_) | Self::List { .. } => Method::Get,
             Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } => Method::Post,
             Self::Remove { .. } => Method::Delete,
         }
+    }
+
+    /// Whether the engine is another after it.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        matches!(
+            self,
+            Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } | Self::Remove { .. }
+        )
     }
 
     /// Path and query, built from checked values only.
@@ -159,13 +166,7 @@ const fn flag(value: bool) -> &'static str {
 }
 
 /// Finds the operation that a request asks for.
-pub(super) fn parse(
-    guard: &Guard,
-    scope: &Scope,
-    known: &Known,
-    method: Method,
-    target: Target<'_>,
-) -> Result<Operation, Refusal> {
+pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method, target: Target<'_>) -> Result<Operation, Refusal> {
     let Target { segments, mut query } = target;
     let path = match segments.split_first() {
         Some((first, rest)) if is_api_version(first) => rest,
@@ -284,9 +285,7 @@ fn create(scope: &Scope, query: &mut Query) -> Result<Operation, Refusal> {
     };
     match query.take("name") {
         Some(name) if name != container_name(rules.session) => Err(Refusal::Query("name".to_owned())),
-        _ => Ok(Operation::Create {
-            session: rules.session,
-        }),
+        _ => Ok(Operation::Create { session: rules.session }),
     }
 }
 

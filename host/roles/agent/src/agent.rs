@@ -1,0 +1,155 @@
+//! The agent of one node.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gatewright_core::SessionId;
+use gatewright_plugin_host::PluginSlots;
+use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::{AgentControl, AgentError, ByteStream, Control, SessionStreams, StreamError};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::calls::Calls;
+use crate::config::AgentConfig;
+use crate::endpoint::GuardedEngine;
+use crate::engine::Engine;
+use crate::folder::{FolderError, Folders};
+use crate::status::Watcher;
+use crate::streams;
+use crate::turns::Turns;
+
+/// Runs the workspaces of one node. Cheap to clone; all clones are the same agent.
+#[derive(Clone)]
+pub struct Agent {
+    inner: Arc<Inner>,
+}
+
+/// What all clones share.
+pub(crate) struct Inner {
+    pub(crate) config: Arc<AgentConfig>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) folders: Arc<Folders>,
+    pub(crate) watcher: Watcher,
+    pub(crate) turns: Turns,
+    /// The steps that run now.
+    pub(crate) tasks: TaskTracker,
+}
+
+/// Why an agent could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The deployment's name can't be a label.
+    #[error("a deployment's name has 1 to 64 letters, digits, '-', '_' and '.'")]
+    Deployment,
+    /// The data folder can't be used.
+    #[error("data folder can't be used")]
+    Folder(#[source] FolderError),
+}
+
+impl Agent {
+    /// Opens the data folder. The engine and the plugin need not be there: without them the node is degraded.
+    ///
+    /// The runtime plugin is looked up in `plugins` for each call, so that a version activated there drives the
+    /// sessions that run from its next call on.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(config: AgentConfig, plugins: Arc<PluginSlots>) -> Result<Self, OpenError> {
+        if !config.has_valid_deployment() {
+            return Err(OpenError::Deployment);
+        }
+        let config = Arc::new(config);
+        let folders = Folders::open(&config.data_dir).map_err(OpenError::Folder)?;
+        let engine = Engine::new(config.engine.clone());
+        let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
+        let calls = Arc::new(Calls::new(Arc::clone(&config), Arc::clone(&plugins), engine));
+        let watcher = Watcher::new(Arc::clone(&config), plugins, Arc::clone(&calls));
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                calls,
+                folders: Arc::new(folders),
+                watcher,
+                turns: Turns::default(),
+                tasks: TaskTracker::new(),
+            }),
+        })
+    }
+
+    /// Sends signs of life until `stop`, then lets the steps that run come to their end. Sessions go on: workspaces
+    /// outlive their agent.
+    pub async fn run(&self, control: Arc<dyn Control>, stop: CancellationToken) {
+        let mut ticks = interval(self.inner.config.heartbeat);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reached = true;
+        let mut degraded: Option<String> = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => {}
+            }
+            let beat = async {
+                let status = self.inner.watcher.status().await;
+                if status.degraded != degraded {
+                    match &status.degraded {
+                        Some(why) => warn!(why, "Node takes no sessions"),
+                        None => info!(engine = status.engine, "Node takes sessions again"),
+                    }
+                    degraded.clone_from(&status.degraded);
+                }
+                control.heartbeat(status).await
+            };
+            let beat = tokio::select! {
+                () = stop.cancelled() => break,
+                beat = beat => beat,
+            };
+            if beat.is_ok() != reached {
+                reached = beat.is_ok();
+                match beat {
+                    Ok(()) => info!("Control plane is back"),
+                    Err(error) => warn!(%error, "Control plane did not take a sign of life"),
+                }
+            }
+        }
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+}
+
+#[async_trait]
+impl AgentControl for Agent {
+    async fn status(&self) -> Result<NodeStatus, AgentError> {
+        Ok(self.inner.watcher.status().await)
+    }
+
+    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+        self.inner.create(spec).await
+    }
+
+    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
+        self.inner.start(session).await
+    }
+
+    async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
+        self.inner.wait_ready(session).await
+    }
+
+    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
+        self.inner.destroy(session).await
+    }
+
+    async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
+        self.inner.list().await
+    }
+}
+
+#[async_trait]
+impl SessionStreams for Agent {
+    async fn open(&self, session: SessionId, service: &str) -> Result<Box<dyn ByteStream>, StreamError> {
+        let stream = streams::connect(&self.inner.folders, session, service).await?;
+        Ok(Box::new(stream))
+    }
+}

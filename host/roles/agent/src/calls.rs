@@ -1,0 +1,170 @@
+//! Calls of the runtime plugin, each with an endpoint of its own scope.
+
+use std::sync::Arc;
+
+use gatewright_core::SessionId;
+use gatewright_plugin_host::{Answer, CallContext, Capabilities, Container, ContainerSpec, PluginSlots, Runtime, RuntimeError};
+use gatewright_ports::AgentError;
+
+use crate::config::AgentConfig;
+use crate::endpoint::{CallEndpoint, GuardedEngine};
+use crate::guard::{ContainerId, CreateRules, SESSION_MOUNT, Scope};
+
+/// The endpoint's name in the manifests of runtime plugins.
+const ENDPOINT: &str = "engine";
+
+/// The runtime plugin that is in use at each moment, over the guarded engine.
+pub(crate) struct Calls {
+    config: Arc<AgentConfig>,
+    plugins: Arc<PluginSlots>,
+    engine: Arc<GuardedEngine>,
+}
+
+impl Calls {
+    pub(crate) fn new(config: Arc<AgentConfig>, plugins: Arc<PluginSlots>, engine: Arc<GuardedEngine>) -> Self {
+        Self { config, plugins, engine }
+    }
+
+    pub(crate) async fn health(&self) -> Result<(), AgentError> {
+        self.call(Scope::Node, async |runtime, context| runtime.health(&context).await)
+            .await
+    }
+
+    pub(crate) async fn capabilities(&self) -> Result<Capabilities, AgentError> {
+        self.call(Scope::Node, async |runtime, context| runtime.capabilities(&context).await)
+            .await
+    }
+
+    pub(crate) async fn images(&self) -> Result<Vec<String>, AgentError> {
+        self.call(Scope::Node, async |runtime, context| runtime.images(&context).await)
+            .await
+    }
+
+    /// Makes a session's container.
+    pub(crate) async fn create(&self, rules: CreateRules) -> Result<ContainerId, AgentError> {
+        let session = rules.session;
+        let spec = ContainerSpec {
+            session: session.to_string(),
+            image: rules.image.clone(),
+            hostname: rules.hostname.clone(),
+            cpu_millicores: rules.resources.cpu_millicores,
+            memory_bytes: rules.resources.memory_bytes,
+            pids: rules.resources.pids,
+            shm_bytes: rules.resources.shm_bytes,
+            session_folder: rules.folder.clone(),
+            session_mount: SESSION_MOUNT.to_owned(),
+            labels: rules.labels(&self.config.deployment).to_vec(),
+        };
+        let id = self
+            .call(Scope::Create(Box::new(rules)), async |runtime, context| {
+                runtime.create(&context, spec).await
+            })
+            .await?;
+        let id = ContainerId::parse(&id).filter(|id| self.engine.known(|known| known.session_of(id)) == Some(session));
+        id.ok_or_else(|| AgentError::Plugin {
+            why: "it named a container that the engine did not make for this session".into(),
+        })
+    }
+
+    pub(crate) async fn start(&self, session: SessionId, id: &ContainerId) -> Result<(), AgentError> {
+        self.call(Scope::Session(session), async |runtime, context| {
+            runtime.start(&context, id.as_str()).await
+        })
+        .await
+    }
+
+    pub(crate) async fn inspect(&self, session: SessionId, id: &ContainerId) -> Result<Container, AgentError> {
+        self.call(Scope::Session(session), async |runtime, context| {
+            runtime.inspect(&context, id.as_str()).await
+        })
+        .await
+    }
+
+    /// Removes a container. Believed when the engine said so, not when the plugin does.
+    pub(crate) async fn destroy(&self, session: SessionId, id: &ContainerId) -> Result<(), AgentError> {
+        let gone = || self.engine.known(|known| known.session_of(id)).is_none();
+        let result = self
+            .call(Scope::Session(session), async |runtime, context| {
+                runtime.destroy(&context, id.as_str()).await
+            })
+            .await;
+        match result {
+            _ if gone() => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => Err(AgentError::Plugin {
+                why: "it reported a container as removed that the engine did not remove".into(),
+            }),
+        }
+    }
+
+    /// A session's containers as the engine's answer named them, with their states as the plugin read them.
+    pub(crate) async fn of_session(&self, session: SessionId) -> Result<Vec<(ContainerId, Option<Container>)>, AgentError> {
+        let listed = self
+            .call(Scope::Session(session), async |runtime, context| runtime.list(&context).await)
+            .await?;
+        let ids = self.engine.known(|known| known.of_session(session));
+        Ok(ids
+            .into_iter()
+            .map(|id| {
+                let container = listed.iter().find(|container| container.id == id.as_str());
+                (id, container.cloned())
+            })
+            .collect())
+    }
+
+    /// All containers of this deployment.
+    pub(crate) async fn all(&self) -> Result<Vec<(SessionId, Container)>, AgentError> {
+        let listed = self
+            .call(Scope::Node, async |runtime, context| runtime.list(&context).await)
+            .await?;
+        // The engine's labels say whose a container is, not the plugin.
+        Ok(self.engine.known(|known| {
+            listed
+                .into_iter()
+                .filter_map(|container| Some((known.session_of(&ContainerId::parse(&container.id)?)?, container)))
+                .collect()
+        }))
+    }
+
+    async fn call<T>(
+        &self,
+        scope: Scope,
+        call: impl AsyncFnOnce(Runtime, CallContext) -> Result<Answer<T>, RuntimeError>,
+    ) -> Result<T, AgentError> {
+        let name = &self.config.runtime;
+        let plugin = self.plugins.get(name).ok_or_else(|| AgentError::Plugin {
+            why: format!("{name} is not active"),
+        })?;
+        let context = CallContext {
+            session: scope.session(),
+            config: Arc::clone(&self.config.runtime_config),
+            deadline: None,
+        };
+        let endpoint = CallEndpoint::new(Arc::clone(&self.engine), scope);
+        let runtime = Runtime::new(plugin, ENDPOINT, Arc::clone(&endpoint) as Arc<_>).map_err(|error| agent_error(error.into(), None))?;
+        let result = call(runtime, context).await;
+        endpoint.settle().await;
+        match result {
+            Ok(answer) => Ok(answer.value),
+            Err(error) => Err(agent_error(error, endpoint.refusal())),
+        }
+    }
+}
+
+/// What a failed call means to whoever asked the agent.
+fn agent_error(error: RuntimeError, refusal: Option<String>) -> AgentError {
+    if let Some(why) = refusal {
+        return AgentError::Refused { why };
+    }
+    match error {
+        RuntimeError::NotFound => AgentError::NotFound,
+        RuntimeError::ImageMissing(image) => AgentError::ImageMissing { image },
+        RuntimeError::NoCapacity(why) | RuntimeError::Unsupported(why) => AgentError::NoCapacity { why },
+        RuntimeError::Refused(why) => AgentError::Refused { why },
+        RuntimeError::Unreachable => AgentError::Engine {
+            why: "it does not answer".into(),
+        },
+        RuntimeError::Engine(why) => AgentError::Engine { why },
+        RuntimeError::Call(error) => AgentError::Plugin { why: error.to_string() },
+    }
+}

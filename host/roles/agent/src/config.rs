@@ -1,0 +1,55 @@
+//! What an agent is told when it starts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright_core::NodeId;
+use gatewright_core::plugin::PluginName;
+
+/// What an agent is told when it starts. Every field needs a restart.
+#[derive(Debug, Clone)]
+pub struct AgentConfig {
+    /// The node, fixed when it joined.
+    pub node: NodeId,
+    /// Its shown name.
+    pub name: String,
+    /// Whose containers are ours on an engine that others use too: 1 to 64 of letters, digits, `-`, `_` and `.`.
+    pub deployment: String,
+    /// The folder that `sessions/` lies in. The engine must see it under the same path.
+    pub data_dir: PathBuf,
+    /// The engine's unix socket.
+    pub engine: PathBuf,
+    /// The runtime plugin that drives the engine.
+    pub runtime: PluginName,
+    /// That plugin's configuration, a JSON object.
+    pub runtime_config: Arc<str>,
+    /// What of the machine is never given to sessions.
+    pub reserve: Reserve,
+    /// Sessions at once.
+    pub max_sessions: u32,
+    /// How many times each core may be promised, at least 1: desktops idle most of the time.
+    pub cpu_overcommit: f64,
+    /// For placement.
+    pub labels: BTreeMap<String, String>,
+    /// Time between two signs of life.
+    pub heartbeat: Duration,
+}
+
+/// What of the machine is never given to sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reserve {
+    /// Thousandths of a core.
+    pub cpu_millicores: u64,
+    /// Bytes.
+    pub memory_bytes: u64,
+}
+
+impl AgentConfig {
+    /// Whether the deployment's name can be a label and part of a filter.
+    pub(crate) fn has_valid_deployment(&self) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !self.deployment.is_empty() && self.deployment.len() <= 64 && self.deployment.bytes().all(plain)
+    }
+}

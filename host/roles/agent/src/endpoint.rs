@@ -1,0 +1,142 @@
+//! What stands behind a runtime plugin's `engine` endpoint: the guard, then the engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gatewright_core::SessionId;
+use gatewright_plugin_host::{HttpEndpoint, HttpError, HttpRequest, HttpResponse};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, warn};
+
+use crate::engine::Engine;
+use crate::guard::docker::Operation;
+use crate::guard::{Approved, Dialect, Guard, Known, Request, Scope};
+
+/// The longest that the engine may take for one request, beyond a wait that was asked for.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// An engine, with what the guard knows of it. One for all calls.
+#[derive(Debug)]
+pub(crate) struct GuardedEngine {
+    engine: Engine,
+    deployment: String,
+    known: Mutex<Known>,
+}
+
+impl GuardedEngine {
+    pub(crate) fn new(engine: Engine, deployment: String) -> Self {
+        Self {
+            engine,
+            deployment,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Reads or changes what the guard knows.
+    pub(crate) fn known<T>(&self, with: impl FnOnce(&mut Known) -> T) -> T {
+        with(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn guard(&self) -> Result<Guard, HttpError> {
+        Ok(Guard {
+            deployment: self.deployment.clone(),
+            dialect: Dialect::Docker(self.engine.api().await?),
+        })
+    }
+
+    async fn exchange(&self, guard: &Guard, scope: &Scope, approved: Approved) -> Result<HttpResponse, HttpError> {
+        let limit = match &approved.operation {
+            Operation::Stop { grace_secs, .. } => ANSWER_LIMIT + Duration::from_secs(u64::from(*grace_secs)),
+            _ => ANSWER_LIMIT,
+        };
+        let method = approved.method.as_str();
+        let answer = self.engine.exchange(method, &approved.target, approved.body, limit).await?;
+        let answer = self
+            .known(|known| guard.answer(scope, known, &approved.operation, answer.status, &answer.body))
+            .map_err(|error| {
+                warn!(method, target = %approved.target, status = answer.status, %error, "Engine's answer was not used");
+                HttpError::Protocol
+            })?;
+        let content_type = answer.content_type.into_iter();
+        Ok(HttpResponse {
+            status: answer.status,
+            headers: content_type.map(|value| ("content-type".to_owned(), value.to_owned())).collect(),
+            body: Box::pin(tokio_stream::iter(
+                Some(Ok(Bytes::from(answer.body))).filter(|body| !matches!(body, Ok(body) if body.is_empty())),
+            )),
+        })
+    }
+}
+
+/// The endpoint of one call of the plugin: its scope is what that call is about.
+pub(crate) struct CallEndpoint {
+    engine: Arc<GuardedEngine>,
+    scope: Arc<Scope>,
+    changes: TaskTracker,
+    refused: Mutex<Option<String>>,
+}
+
+impl CallEndpoint {
+    pub(crate) fn new(engine: Arc<GuardedEngine>, scope: Scope) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            scope: Arc::new(scope),
+            changes: TaskTracker::new(),
+            refused: Mutex::default(),
+        })
+    }
+
+    /// Waits until the engine answered all that the call asked it to change, also where the plugin was stopped
+    /// meanwhile. Then, and not before, the next step knows what there is.
+    pub(crate) async fn settle(&self) {
+        self.changes.close();
+        self.changes.wait().await;
+    }
+
+    /// The guard's last refusal, in its own words.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refuse(&self, method: &str, path: &str, why: String) -> HttpError {
+        warn!(method, path = path.escape_debug().to_string(), session = ?self.session(), why, "Guard refused a request of the runtime plugin");
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+        HttpError::Refused(why)
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        self.scope.session()
+    }
+}
+
+#[async_trait]
+impl HttpEndpoint for CallEndpoint {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let guard = self.engine.guard().await?;
+        let asked = Request {
+            method: request.method.as_str(),
+            target: &request.path,
+            headers: &request.headers,
+            body: &request.body,
+        };
+        let approved = self
+            .engine
+            .known(|known| guard.check(&self.scope, known, &asked))
+            .map_err(|refusal| self.refuse(asked.method, asked.target, refusal.to_string()))?;
+        if !approved.operation.changes_something() {
+            return self.engine.exchange(&guard, &self.scope, approved).await;
+        }
+        // A change goes on when the plugin's time is up: its answer says what there is to undo.
+        let (engine, scope) = (Arc::clone(&self.engine), Arc::clone(&self.scope));
+        let change = async move { engine.exchange(&guard, &scope, approved).await };
+        match self.changes.spawn(change.in_current_span()).await {
+            Ok(result) => result,
+            Err(error) => {
+                warn!(%error, "A request to the engine was lost");
+                Err(HttpError::Protocol)
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! HTTP/1.1 to an engine's unix socket: one connection an exchange, every part of it bounded.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gatewright_plugin_host::HttpError;
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio::time::{timeout, timeout_at};
+use tracing::{debug, warn};
+
+use crate::guard::docker::ApiVersion;
+
+/// A unix socket accepts at once, or its owner is dead or drowning.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// A ping that takes longer means an engine that can't work.
+const PING_LIMIT: Duration = Duration::from_secs(5);
+/// The largest response head, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+/// The largest response body, in bytes: a list of some thousand containers.
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// An engine, by its socket.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    socket: PathBuf,
+    /// Found by asking; forgotten when the engine goes away, since another may come back.
+    api: Mutex<Option<ApiVersion>>,
+}
+
+/// What an engine answered.
+#[derive(Debug)]
+pub(crate) struct EngineAnswer {
+    pub(crate) status: u16,
+    pub(crate) api_version: Option<String>,
+    pub(crate) body: Bytes,
+}
+
+impl Engine {
+    pub(crate) fn new(socket: PathBuf) -> Self {
+        Self {
+            socket,
+            api: Mutex::new(None),
+        }
+    }
+
+    /// The version of its interface to speak.
+    ///
+    /// # Errors
+    /// `Protocol` where the engine is too old, or is none.
+    pub(crate) async fn api(&self) -> Result<ApiVersion, HttpError> {
+        if let Some(api) = *self.lock() {
+            return Ok(api);
+        }
+        let answer = self.exchange("GET", "/_ping", None, PING_LIMIT).await?;
+        let version = answer.api_version.unwrap_or_default();
+        let Some(api) = ApiVersion::negotiate(&version) else {
+            warn!(%version, oldest = %ApiVersion::OLDEST, "Engine's interface is too old");
+            return Err(HttpError::Protocol);
+        };
+        *self.lock() = Some(api);
+        Ok(api)
+    }
+
+    /// Sends one request that the guard built and reads the whole answer within `limit`.
+    ///
+    /// # Errors
+    /// All but `Refused`.
+    pub(crate) async fn exchange(
+        &self,
+        method: &'static str,
+        target: &str,
+        body: Option<String>,
+        limit: Duration,
+    ) -> Result<EngineAnswer, HttpError> {
+        let started = Instant::now();
+        let deadline = tokio::time::Instant::now() + limit;
+        let result = match timeout_at(deadline, self.talk(method, target, body)).await {
+            Ok(result) => result,
+            Err(_) => Err(HttpError::Timeout),
+        };
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(answer) => debug!(method, target, status = answer.status, micros, "Engine answered"),
+            Err(error) => {
+                *self.lock() = None;
+                debug!(method, target, micros, %error, "Engine did not answer");
+            }
+        }
+        result
+    }
+
+    async fn talk(&self, method: &'static str, target: &str, body: Option<String>) -> Result<EngineAnswer, HttpError> {
+        let stream = match timeout(CONNECT_LIMIT, UnixStream::connect(&self.socket)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(_)) | Err(_) => return Err(HttpError::Unreachable),
+        };
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .max_buf_size(MAX_HEAD)
+            .max_headers(64)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| http_error(&error))?;
+        let request = request(method, target, body)?;
+        let exchange = async move {
+            let response = sender.send_request(request).await.map_err(|error| http_error(&error))?;
+            let status = response.status().as_u16();
+            let api_version = response.headers().get("api-version");
+            let api_version = api_version.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+            let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
+            let body = body.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    HttpError::TooLarge
+                } else {
+                    error.downcast_ref().map_or(HttpError::Protocol, http_error)
+                }
+            })?;
+            Ok(EngineAnswer {
+                status,
+                api_version,
+                body: body.to_bytes(),
+            })
+        };
+        // The connection is driven here and not by a task of its own: nothing outlives the exchange.
+        let mut exchange = pin!(exchange);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            result = &mut exchange => result,
+            _ended = &mut connection => exchange.await,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ApiVersion>> {
+        self.api.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn request(method: &'static str, target: &str, body: Option<String>) -> Result<http::Request<Full<Bytes>>, HttpError> {
+    let mut request = http::Request::builder()
+        .method(method)
+        .uri(target)
+        .header(HOST, "engine")
+        .header(ACCEPT, "application/json");
+    if body.is_some() {
+        request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    request
+        .body(Full::new(body.map(Bytes::from).unwrap_or_default()))
+        .map_err(|_| HttpError::Protocol)
+}
+
+fn http_error(error: &hyper::Error) -> HttpError {
+    if error.is_parse_too_large() {
+        HttpError::TooLarge
+    } else if error.is_parse() || error.is_user() {
+        HttpError::Protocol
+    } else {
+        // It went away in the middle.
+        HttpError::Unreachable
+    }
+}

@@ -1,0 +1,247 @@
+//! Create, start and destroy: the steps of a session on this node, each run in the session's turn.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatewright_core::SessionId;
+use gatewright_core::record::Network;
+use gatewright_plugin_host::ContainerState;
+use gatewright_ports::AgentError;
+use gatewright_ports::agent_control::{OwnedSession, SessionSpec};
+use secrecy::SecretString;
+use tracing::{Instrument as _, info, warn};
+
+use crate::agent::Inner;
+use crate::folder::{FolderError, Folders};
+use crate::guard::{ContainerId, CreateRules};
+use crate::turns::Memory;
+
+/// How often the engine is asked to remove a container before the caller has to ask again.
+const DESTROY_TRIES: u32 = 3;
+/// The pause after the first try; doubled each time.
+const DESTROY_PAUSE: Duration = Duration::from_millis(100);
+
+impl Inner {
+    /// Takes the session's turn and runs `step` in it, to its end even when the caller goes away.
+    async fn in_turn<T, F>(self: &Arc<Self>, session: SessionId, step: impl FnOnce(Arc<Self>, Memory) -> F) -> Result<T, AgentError>
+    where
+        T: Send + 'static,
+        F: Future<Output = (Memory, Result<T, AgentError>)> + Send + 'static,
+    {
+        if self.tasks.is_closed() {
+            return Err(AgentError::Unavailable);
+        }
+        let mut turn = self.turns.take(session).await;
+        let inner = Arc::clone(self);
+        let step = step(Arc::clone(self), std::mem::take(&mut *turn));
+        let task = async move {
+            let (memory, result) = step.await;
+            let forget = memory.container.is_none();
+            *turn = memory;
+            if forget {
+                inner.turns.forget(session, turn);
+            }
+            result
+        };
+        match self.tasks.spawn(task.in_current_span()).await {
+            Ok(result) => result,
+            Err(error) => {
+                warn!(%session, %error, "A step of a session was lost");
+                Err(AgentError::Node {
+                    why: "a step of the session was lost".into(),
+                })
+            }
+        }
+    }
+
+    /// See [`gatewright_ports::AgentControl::create`].
+    pub(crate) async fn create(self: &Arc<Self>, spec: SessionSpec) -> Result<(), AgentError> {
+        if spec.network != Network::None {
+            return Err(AgentError::NoCapacity {
+                why: "this node gives sessions no network".into(),
+            });
+        }
+        self.watcher.can_give(&spec.resources).await?;
+        self.in_turn(spec.session, |inner, _| async move {
+            let session = spec.session;
+            match inner.create_now(spec).await {
+                Ok(id) => {
+                    info!(%session, container = %id, "Container made");
+                    let container = Some(id);
+                    (Memory { container }, Ok(()))
+                }
+                Err(error) => {
+                    warn!(%session, %error, "Container was not made");
+                    // The caller goes elsewhere after some errors: nothing may be left here then.
+                    if let Err(error) = inner.destroy_now(session).await {
+                        warn!(%session, %error, "What was made so far is still there");
+                    }
+                    (Memory::default(), Err(error))
+                }
+            }
+        })
+        .await
+    }
+
+    async fn create_now(&self, spec: SessionSpec) -> Result<ContainerId, AgentError> {
+        let session = spec.session;
+        let mut there = self.calls.of_session(session).await?;
+        if let Some((id, container)) = there.pop() {
+            // Made by an earlier call. Until it has run, nobody but us was in its folder.
+            if container.is_some_and(|container| container.state == ContainerState::Created)
+                && let Some(password) = spec.desktop_password
+            {
+                self.on_folders(move |folders| folders.renew_password(session, &password)).await?;
+            }
+            return Ok(id);
+        }
+        let password: Option<SecretString> = spec.desktop_password;
+        let max = usize::try_from(self.config.max_sessions).unwrap_or(usize::MAX);
+        let full = self
+            .on_folders(move |folders| {
+                if folders.list()?.iter().filter(|other| **other != session).count() >= max {
+                    return Ok(true);
+                }
+                folders.make(session, password.as_ref())?;
+                Ok(false)
+            })
+            .await?;
+        if full {
+            return Err(AgentError::NoCapacity {
+                why: "its number of sessions is reached".into(),
+            });
+        }
+        let folder = self.folders.path(session);
+        let folder = folder.to_str().ok_or_else(|| AgentError::Node {
+            why: "the data folder's path is not text".into(),
+        })?;
+        self.calls
+            .create(CreateRules {
+                session,
+                image: spec.image,
+                hostname: spec.hostname,
+                resources: spec.resources,
+                folder: folder.to_owned(),
+            })
+            .await
+    }
+
+    /// See [`gatewright_ports::AgentControl::start`].
+    pub(crate) async fn start(self: &Arc<Self>, session: SessionId) -> Result<(), AgentError> {
+        self.in_turn(session, |inner, memory| async move {
+            let id = match inner.find(session, memory).await {
+                Ok(id) => id,
+                Err(error) => return (Memory::default(), Err(error)),
+            };
+            let result = inner.calls.start(session, &id).await;
+            match &result {
+                Ok(()) => info!(%session, container = %id, "Container started"),
+                Err(error) => warn!(%session, container = %id, %error, "Container was not started"),
+            }
+            (Memory { container: Some(id) }, result)
+        })
+        .await
+    }
+
+    /// The session's container, asked of the engine where it is not remembered.
+    pub(crate) async fn container(self: &Arc<Self>, session: SessionId) -> Result<ContainerId, AgentError> {
+        self.in_turn(session, |inner, memory| async move {
+            match inner.find(session, memory).await {
+                Ok(id) => (
+                    Memory {
+                        container: Some(id.clone()),
+                    },
+                    Ok(id),
+                ),
+                Err(error) => (Memory::default(), Err(error)),
+            }
+        })
+        .await
+    }
+
+    async fn find(&self, session: SessionId, memory: Memory) -> Result<ContainerId, AgentError> {
+        if let Some(id) = memory.container {
+            return Ok(id);
+        }
+        let mut there = self.calls.of_session(session).await?;
+        there.pop().map(|(id, _)| id).ok_or(AgentError::NotFound)
+    }
+
+    /// See [`gatewright_ports::AgentControl::destroy`].
+    pub(crate) async fn destroy(self: &Arc<Self>, session: SessionId) -> Result<(), AgentError> {
+        self.in_turn(session, |inner, memory| async move {
+            match inner.destroy_now(session).await {
+                Ok(()) => (Memory::default(), Ok(())),
+                Err(error) => {
+                    warn!(%session, %error, "Session was not destroyed");
+                    (memory, Err(error))
+                }
+            }
+        })
+        .await
+    }
+
+    /// Containers first, as found by their labels; then the folder, in which nobody works any more.
+    async fn destroy_now(&self, session: SessionId) -> Result<(), AgentError> {
+        let mut pause = DESTROY_PAUSE;
+        for try_number in 1..=DESTROY_TRIES {
+            match self.destroy_containers(session).await {
+                Ok(()) => break,
+                Err(error) if try_number == DESTROY_TRIES => return Err(error),
+                Err(error) => {
+                    warn!(%session, %error, try_number, "Container is still there");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+            }
+        }
+        self.on_folders(move |folders| folders.remove(session)).await?;
+        info!(%session, "Session destroyed");
+        Ok(())
+    }
+
+    async fn destroy_containers(&self, session: SessionId) -> Result<(), AgentError> {
+        for (id, _) in self.calls.of_session(session).await? {
+            self.calls.destroy(session, &id).await?;
+        }
+        Ok(())
+    }
+
+    /// See [`gatewright_ports::AgentControl::list`].
+    pub(crate) async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
+        // Folders first: a session whose container is made meanwhile is then found at least once.
+        let folders = self.on_folders(Folders::list).await?;
+        let mut running: BTreeMap<SessionId, bool> = folders.into_iter().map(|session| (session, false)).collect();
+        for (session, container) in self.calls.all().await? {
+            let runs = matches!(container.state, ContainerState::Running | ContainerState::Paused);
+            *running.entry(session).or_default() |= runs;
+        }
+        Ok(running
+            .into_iter()
+            .map(|(session, running)| OwnedSession { session, running })
+            .collect())
+    }
+
+    /// Folder work blocks.
+    async fn on_folders<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folders) -> Result<T, FolderError> + Send + 'static,
+    ) -> Result<T, AgentError> {
+        let folders = Arc::clone(&self.folders);
+        match tokio::task::spawn_blocking(move || work(&folders)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                warn!(error = &error as &dyn std::error::Error, "Work on a session's folder failed");
+                Err(AgentError::Node { why: error.to_string() })
+            }
+            Err(error) => {
+                warn!(%error, "Work on a session's folder was lost");
+                Err(AgentError::Node {
+                    why: "work on a session's folder was lost".into(),
+                })
+            }
+        }
+    }
+}
