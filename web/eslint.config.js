@@ -12,7 +12,10 @@ export default tseslint.config(
   {
     languageOptions: {
       globals: globals.browser,
-      parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] }, tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        projectService: { allowDefaultProject: ['eslint.config.js'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     plugins: { 'react-hooks': hooks },
     rules: {
@@ -27,7 +30,10 @@ export default tseslint.config(
       // `style=` would be blocked by the content security policy.
       'no-restricted-syntax': [
         'error',
-        { selector: "JSXAttribute[name.name='style']", message: 'The content security policy refuses style attributes; use a class or CSSOM.' },
+        {
+          selector: "JSXAttribute[name.name='style']",
+          message: 'The content security policy refuses style attributes; use a class or CSSOM.',
+        },
         { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: 'No raw HTML.' },
       ],
     },

@@ -24,7 +24,7 @@ export function App() {
   if (state.at === 'failed') {
     return (
       <main class="lone">
-        <Failure error={state.error} what="Gatewright" retry={() => void loadMe()} />
+        <Failure whole error={state.error} what="Gatewright" retry={() => void loadMe()} />
       </main>
     );
   }

@@ -89,7 +89,7 @@ export async function readSse(
       for (const message of parser.push(decoder.decode(value, { stream: true }))) onMessage(message);
     }
   } catch (error) {
-    if (signal.aborted) return;
+    if (isAborted(signal)) return;
     if (error instanceof Error && error.name === 'ApiError') throw error;
     throw unreachable();
   } finally {
@@ -98,3 +98,6 @@ export async function readSse(
     gone.abort();
   }
 }
+
+// Through a function: the compiler would take the first check for the last word.
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;

@@ -22,15 +22,7 @@ export interface Workspace {
 }
 
 export type SessionState =
-  | 'requested'
-  | 'reserved'
-  | 'creating'
-  | 'starting'
-  | 'waiting'
-  | 'ready'
-  | 'ending'
-  | 'ended'
-  | 'failed';
+  'requested' | 'reserved' | 'creating' | 'starting' | 'waiting' | 'ready' | 'ending' | 'ended' | 'failed';
 
 export interface SessionStep {
   state: SessionState;

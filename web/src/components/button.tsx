@@ -2,7 +2,7 @@ import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
 
 type Look = 'primary' | 'plain' | 'quiet' | 'danger';
 
-interface Props extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'icon' | 'class' | 'size'> {
+interface Props extends Omit<ButtonHTMLAttributes, 'icon' | 'class' | 'size'> {
   look?: Look;
   small?: boolean;
   busy?: boolean;
@@ -28,7 +28,7 @@ export function Button({ look = 'plain', small, busy, icon, children, onClick, d
   );
 }
 
-interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'class' | 'icon' | 'label'> {
+interface IconButtonProps extends Omit<ButtonHTMLAttributes, 'class' | 'icon' | 'label'> {
   label: string;
   icon: ComponentChildren;
   look?: string;

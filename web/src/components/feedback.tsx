@@ -18,28 +18,39 @@ export function Skeleton({ rows = 3, look = 'rows' }: { rows?: number; look?: 'r
 interface EmptyProps {
   icon: ComponentChildren;
   title: string;
+  /** It is all that the page says, so its title is the page's. */
+  whole?: boolean;
   children?: ComponentChildren;
 }
 
-export function Empty({ icon, title, children }: EmptyProps) {
+export function Empty({ icon, title, whole, children }: EmptyProps) {
   return (
     <div class="empty">
       <div class="empty-icon">{icon}</div>
-      <h2>{title}</h2>
+      {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children}
     </div>
   );
 }
 
+interface FailureProps {
+  error: unknown;
+  /** What could not be loaded, as the start of a sentence. */
+  what: string;
+  whole?: boolean;
+  retry?: () => void;
+}
+
 /** A failed load of a whole page or part, with another try where one can help. */
-export function Failure({ error, retry, what }: { error: unknown; retry?: () => void; what: string }) {
+export function Failure({ error, retry, what, whole }: FailureProps) {
   const missing = error instanceof ApiError && (error.status === 404 || error.status === 403);
+  const title = missing ? `${what} can’t be shown` : `${what} could not be loaded`;
   return (
     <div class="empty" role="alert">
       <div class="empty-icon bad">
         <WarnIcon />
       </div>
-      <h2>{missing ? `${what} can’t be shown` : `${what} could not be loaded`}</h2>
+      {whole ? <h1>{title}</h1> : <h2>{title}</h2>}
       <p>{errorText(error)}</p>
       {retry && !missing && <Button onClick={retry}>Try again</Button>}
     </div>
@@ -49,7 +60,15 @@ export function Failure({ error, retry, what }: { error: unknown; retry?: () => 
 type Tone = 'bad' | 'warn' | 'ok' | 'info';
 
 /** A message inside a page. `bad` interrupts a screen reader, the others wait. */
-export function Callout({ tone, title, children }: { tone: Tone; title?: string; children?: ComponentChildren }) {
+export function Callout({
+  tone,
+  title,
+  children,
+}: {
+  tone: Tone;
+  title?: string;
+  children?: ComponentChildren;
+}) {
   return (
     <div class={`callout ${tone}`} role={tone === 'bad' ? 'alert' : 'status'}>
       {tone === 'bad' || tone === 'warn' ? <WarnIcon /> : <InfoIcon />}

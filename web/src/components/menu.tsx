@@ -19,7 +19,7 @@ export function MenuButton({ label, icon, children: { head, items } }: Props) {
   const open = useSignal(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const id = useId();
 
   const entries = () => [...(list.current?.querySelectorAll<HTMLButtonElement>('[role=menuitem]') ?? [])];
@@ -78,24 +78,23 @@ export function MenuButton({ label, icon, children: { head, items } }: Props) {
       {isOpen && (
         <div class="menu-popup">
           {head !== undefined && <div class="menu-head">{head}</div>}
-          <ul id={id} ref={list} role="menu" aria-label={label}>
+          <div id={id} ref={list} role="menu" aria-label={label}>
             {items.map((item) => (
-              <li key={item.label} role="none">
-                <button
-                  type="button"
-                  role="menuitem"
-                  tabIndex={-1}
-                  onClick={() => {
-                    close();
-                    item.act();
-                  }}
-                >
-                  {item.icon}
-                  {item.label}
-                </button>
-              </li>
+              <button
+                key={item.label}
+                type="button"
+                role="menuitem"
+                tabIndex={-1}
+                onClick={() => {
+                  close();
+                  item.act();
+                }}
+              >
+                {item.icon}
+                {item.label}
+              </button>
             ))}
-          </ul>
+          </div>
         </div>
       )}
     </div>

@@ -18,7 +18,8 @@ const PAGES = [
   { to: '/activity', label: 'Activity', icon: <ActivityIcon />, permission: 'activity.view' },
 ];
 
-const isHere = (to: string, path: string) => (to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`));
+const isHere = (to: string, path: string) =>
+  to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`);
 
 export function Shell({ title, children }: Props) {
   const main = useRef<HTMLElement>(null);

@@ -2,8 +2,12 @@
 
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const shortTime = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const exactTime = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
 const shortDate = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 const number = new Intl.NumberFormat();
 
 export const millis = (micros: number): number => Math.floor(micros / 1000);
@@ -15,20 +19,10 @@ export const fullTime = (micros: number): string => dateTime.format(millis(micro
 export const isoTime = (micros: number): string => new Date(millis(micros)).toISOString();
 
 /** The time of day, with the date where it is not today. */
-export function clockTime(micros: number, now: number = Date.now()): string {
+export function clockTime(micros: number, now: number = Date.now(), seconds = false): string {
   const at = new Date(millis(micros));
-  const time = shortTime.format(at);
+  const time = (seconds ? exactTime : shortTime).format(at);
   return at.toDateString() === new Date(now).toDateString() ? time : `${shortDate.format(at)}, ${time}`;
-}
-
-/** How long ago, coarsely: "now", "3 minutes ago", "yesterday". */
-export function ago(micros: number, now: number = Date.now()): string {
-  const seconds = Math.round((millis(micros) - now) / 1000);
-  const size = Math.abs(seconds);
-  if (size < 45) return relative.format(0, 'second');
-  if (size < 3600) return relative.format(Math.round(seconds / 60), 'minute');
-  if (size < 86_400) return relative.format(Math.round(seconds / 3600), 'hour');
-  return relative.format(Math.round(seconds / 86_400), 'day');
 }
 
 /** Bytes in the binary units that the server's messages use too. */

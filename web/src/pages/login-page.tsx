@@ -98,8 +98,7 @@ export function LoginPage() {
               <input
                 ref={password}
                 name="password"
-                // Preact's types know no field that is one or the other.
-                type={(shown.value ? 'text' : 'password') as 'password'}
+                type="password"
                 autoComplete="current-password"
                 required
               />
@@ -109,6 +108,7 @@ export function LoginPage() {
                 icon={<EyeIcon />}
                 onClick={() => {
                   shown.value = !shown.value;
+                  if (password.current) password.current.type = shown.value ? 'text' : 'password';
                 }}
               />
             </span>

@@ -5,7 +5,7 @@ import { Shell } from '../components/shell';
 export function NotFoundPage() {
   return (
     <Shell title="Not found">
-      <Empty icon={<EyeIcon />} title="There is no such page, or you may not see it">
+      <Empty whole icon={<EyeIcon />} title="There is no such page, or you may not see it">
         <p>Check the address, or go back to your workspaces.</p>
         <a class="button primary" href="/">
           Workspaces

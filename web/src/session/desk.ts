@@ -126,7 +126,7 @@ export class Desk {
     if (!chord) return;
     const sink = { sendClipboard: () => undefined, sendKey: this.sendKey, focus: this.focus };
     // By now nothing is held down any more.
-    pressChord(sink, { key: chord.key, shift: chord.shift && chord.key === 'v', control: false, meta: false });
+    pressChord(sink, { ...chord, shiftHeld: false, control: false, meta: false });
     this.focus();
   }
 
@@ -136,7 +136,8 @@ export class Desk {
 
   openPanel(): void {
     this.panel.value = true;
-    this.notices.value = markRead(this.notices.value);
+    // The panel lists them: no need to lie over it as well.
+    this.notices.value = markRead(this.notices.value).map((notice) => ({ ...notice, toast: false }));
   }
 
   closePanel(): void {

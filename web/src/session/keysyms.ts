@@ -21,6 +21,8 @@ export const KEY = {
   right: { keysym: 0xff53, code: 'ArrowRight' },
   down: { keysym: 0xff54, code: 'ArrowDown' },
   v: { keysym: 0x76, code: 'KeyV' },
+  /** With Shift: an X server would lift Shift again to make a small v. */
+  capitalV: { keysym: 0x56, code: 'KeyV' },
 } as const satisfies Record<string, Key>;
 
 /** The keysym of a character: Latin-1 as it is, everything else in the Unicode range. */
@@ -34,8 +36,8 @@ export function keysymOf(char: string): number {
 
 /** What turns `before` into `after` when typed: backspaces, then characters. For on-screen keyboards. */
 export function typedDifference(before: string, after: string): { backspaces: number; text: string[] } {
-  const old = [...before];
-  const now = [...after];
+  const old = Array.from(before);
+  const now = Array.from(after);
   let same = 0;
   while (same < old.length && same < now.length && old[same] === now[same]) same += 1;
   return { backspaces: old.length - same, text: now.slice(same) };

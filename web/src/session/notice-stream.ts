@@ -1,6 +1,7 @@
 /** Keeps a session's notice stream open as long as its page is. */
 import { ApiError } from '../api/client';
 import { readSse } from '../api/sse';
+import { sleep } from '../lib/sleep';
 import type { Notice } from '../api/types';
 import { parseNotice } from './notices';
 
@@ -22,7 +23,7 @@ export async function followNotices(stream: NoticeStream): Promise<void> {
   while (!stream.signal.aborted && stream.active()) {
     try {
       const baseUrl = await stream.enter(stream.signal);
-      let over = false;
+      const end = { seen: false };
       await readSse(
         `${baseUrl}notices`,
         stream.signal,
@@ -31,7 +32,7 @@ export async function followNotices(stream: NoticeStream): Promise<void> {
             const notice = parseNotice(data);
             if (notice) stream.notice(notice);
           } else if (event === 'end') {
-            over = true;
+            end.seen = true;
             const { code, text } = parseEnd(data);
             stream.ended(code, text);
           }
@@ -40,7 +41,7 @@ export async function followNotices(stream: NoticeStream): Promise<void> {
           failures = 0;
         },
       );
-      if (over) return;
+      if (end.seen) return;
     } catch (error) {
       // Nobody is logged in, or the session is not theirs: asking again changes nothing.
       if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return;
@@ -62,12 +63,4 @@ function parseEnd(data: string): { code: string; text: string } {
   } catch {
     return fallback;
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

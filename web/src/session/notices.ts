@@ -22,7 +22,8 @@ export function parseNotice(data: string): Notice | null {
     const value: unknown = JSON.parse(data);
     if (value === null || typeof value !== 'object') return null;
     const notice = value as Partial<Notice>;
-    if (typeof notice.text !== 'string' || typeof notice.kind !== 'string' || !KINDS.has(notice.kind)) return null;
+    if (typeof notice.text !== 'string' || typeof notice.kind !== 'string' || !KINDS.has(notice.kind))
+      return null;
     return { ...notice, text: notice.text, kind: notice.kind, at: notice.at ?? Date.now() * 1000 };
   } catch {
     return null;

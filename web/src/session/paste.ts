@@ -18,6 +18,8 @@ export type PasteProblem = 'refused' | 'no-text';
 export interface PasteChord {
   key: 'v' | 'insert';
   shift: boolean;
+  /** Shift is held on the person's keyboard, and the desktop knows. */
+  shiftHeld: boolean;
   /** Control is held on the person's keyboard, and the desktop knows. */
   control: boolean;
   meta: boolean;
@@ -28,31 +30,35 @@ export function pasteChord(event: KeyboardEvent): PasteChord | null {
   const { shiftKey: shift, ctrlKey: control, metaKey: meta, altKey: alt } = event;
   if (alt) return null;
   if (event.code === 'KeyV' || event.key.toLowerCase() === 'v') {
-    return control !== meta ? { key: 'v', shift, control, meta } : null;
+    return control !== meta ? { key: 'v', shift, shiftHeld: shift, control, meta } : null;
   }
   if (event.key === 'Insert' && shift && !control && !meta) {
-    return { key: 'insert', shift, control, meta };
+    return { key: 'insert', shift, shiftHeld: shift, control, meta };
   }
   return null;
 }
 
 /** Presses the chord in the desktop. Keys that the person still holds are down there already. */
 export function pressChord(sink: PasteSink, chord: PasteChord): void {
-  const press = (key: Key) => (sink.sendKey(key, true), sink.sendKey(key, false));
+  const press = (key: Key) => {
+    sink.sendKey(key, true);
+    sink.sendKey(key, false);
+  };
   if (chord.key === 'insert') {
-    if (chord.shift) press(KEY.insert);
+    if (chord.shiftHeld) press(KEY.insert);
     else held(sink, KEY.shift, () => press(KEY.insert));
     return;
   }
+  const letter = chord.shift ? KEY.capitalV : KEY.v;
   if (chord.control) {
-    press(KEY.v);
+    press(letter);
     return;
   }
   // Cmd+V: the desktop must not see Cmd (there it is Alt) together with V.
   if (chord.meta) sink.sendKey({ keysym: KEY.alt.keysym, code: KEY.metaLeft.code }, false);
   held(sink, KEY.control, () => {
-    if (chord.shift && chord.meta) held(sink, KEY.shift, () => press(KEY.v));
-    else press(KEY.v);
+    if (chord.shift && !chord.shiftHeld) held(sink, KEY.shift, () => press(letter));
+    else press(letter);
   });
 }
 
@@ -61,6 +67,9 @@ function held(sink: PasteSink, key: Key, during: () => void): void {
   during();
   sink.sendKey(key, false);
 }
+
+/** A paste without a key, as from the browser's menu: Ctrl+V is what the desktop gets. */
+const HELD_BY_NOBODY: PasteChord = { key: 'v', shift: false, shiftHeld: false, control: false, meta: false };
 
 /** How long the browser may take to turn a paste key into a paste event, ms. */
 const EVENT_MS = 120;
@@ -73,7 +82,7 @@ export interface PasteBridgeOptions {
   sink: PasteSink;
   /** Reads the clipboard after the person agreed; undefined where the browser can't. */
   readText: (() => Promise<string>) | undefined;
-  problem(problem: PasteProblem, chord: PasteChord): void;
+  problem: (problem: PasteProblem, chord: PasteChord) => void;
 }
 
 /** Watches for pastes over the desktop. Returns the undo. */
@@ -93,7 +102,10 @@ export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridg
     pending = null;
     sink.focus();
     if (!chord) return;
-    if (!readText) return problem('refused', chord);
+    if (!readText) {
+      problem('refused', chord);
+      return;
+    }
     try {
       deliver(await readText(), chord);
     } catch {
@@ -108,7 +120,10 @@ export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridg
       if (!chord) return;
       // Held back from the desktop; the browser's default action stays, it makes the paste event.
       event.stopImmediatePropagation();
-      if (event.repeat) return event.preventDefault();
+      if (event.repeat) {
+        event.preventDefault();
+        return;
+      }
       if (pending) window.clearTimeout(pending.timer);
       pending = { chord, timer: window.setTimeout(() => void noEvent(), EVENT_MS) };
       proxy.value = '';
@@ -123,7 +138,7 @@ export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridg
     (event) => {
       if (!pending) return;
       if (event.key === 'Control') pending.chord = { ...pending.chord, control: false };
-      if (event.key === 'Shift') pending.chord = { ...pending.chord, shift: false };
+      if (event.key === 'Shift') pending.chord = { ...pending.chord, shiftHeld: false };
     },
     capture,
   );
@@ -135,7 +150,7 @@ export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridg
       if (target !== proxy && !host.contains(target)) return;
       event.preventDefault();
       event.stopPropagation();
-      const chord = pending?.chord ?? { key: 'v', shift: false, control: false, meta: false };
+      const chord = pending?.chord ?? HELD_BY_NOBODY;
       if (pending) window.clearTimeout(pending.timer);
       pending = null;
       const data = event.clipboardData;

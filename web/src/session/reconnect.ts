@@ -54,8 +54,7 @@ export const deadline = (state: { since: number }): number => state.since + WIND
 
 function lost(state: ConnState, now: number, refused: number): ConnState {
   const flapped = state.at === 'connected' && now - state.since < STABLE_MS;
-  const before =
-    state.at === 'reconnecting' ? state : { since: now, attempt: flapped ? state.attempt : 0 };
+  const before = state.at === 'reconnecting' ? state : { since: now, attempt: flapped ? state.attempt : 0 };
   const pause = PAUSES_MS[Math.min(before.attempt, PAUSES_MS.length - 1)] ?? 5_000;
   const nextAt = now + pause;
   if (nextAt > before.since + WINDOW_MS) {

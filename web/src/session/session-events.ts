@@ -3,6 +3,7 @@ import { ApiError } from '../api/client';
 import { api, sessionEventsUrl } from '../api/endpoints';
 import { readSse } from '../api/sse';
 import type { Session } from '../api/types';
+import { sleep } from '../lib/sleep';
 
 const PAUSES_MS = [500, 1_000, 2_000, 4_000];
 
@@ -18,23 +19,24 @@ export async function followSession(
   let failures = 0;
   while (!signal.aborted) {
     const done = new AbortController();
-    let over = false;
+    const end = { seen: false };
     try {
       await readSse(sessionEventsUrl(id), AbortSignal.any([signal, done.signal]), ({ event, data }) => {
-        if (event !== 'session' || over) return;
+        if (event !== 'session' || end.seen) return;
         const session = JSON.parse(data) as Session;
         failures = 0;
         tell(session);
         if (settled(session)) {
-          over = true;
+          end.seen = true;
           done.abort();
         }
       });
     } catch (error) {
-      if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429)
+        throw error;
     }
-    if (over || signal.aborted) return;
-    await pause(PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 4_000, signal);
+    if (end.seen || isAborted(signal)) return;
+    await sleep(PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)] ?? 4_000, signal);
     failures += 1;
     // A stream that breaks at once must not hide a session that goes on.
     const session = await api.session(id, signal).catch((error: unknown) => {
@@ -48,9 +50,5 @@ export async function followSession(
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
-}
+// Through a function: the compiler would take the loop's own check for the last word.
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;

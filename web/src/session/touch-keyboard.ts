@@ -16,9 +16,9 @@ const NAMED: Record<string, Key> = {
 
 export interface TouchKeyboardOptions {
   field: HTMLTextAreaElement;
-  sendKey(key: Key, down: boolean): void;
+  sendKey: (key: Key, down: boolean) => void;
   /** After each key: a latched Ctrl or Alt is let go. */
-  typed(): void;
+  typed: () => void;
 }
 
 /** Sends what is typed into `field`. Returns the undo. */

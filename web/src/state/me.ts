@@ -6,10 +6,7 @@ import type { Me } from '../api/types';
 import { go, place, safeReturn } from '../router';
 
 export type MeState =
-  | { at: 'unknown' }
-  | { at: 'nobody' }
-  | { at: 'failed'; error: unknown }
-  | { at: 'known'; me: Me };
+  { at: 'unknown' } | { at: 'nobody' } | { at: 'failed'; error: unknown } | { at: 'known'; me: Me };
 
 export const meState = signal<MeState>({ at: 'unknown' });
 export const me = computed(() => (meState.value.at === 'known' ? meState.value.me : null));

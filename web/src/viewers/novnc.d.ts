@@ -8,7 +8,11 @@ declare module '@novnc/novnc' {
   }
 
   export default class RFB {
-    constructor(target: HTMLElement, channel: string | WebSocket, options?: { shared?: boolean; wsProtocols?: string[] });
+    constructor(
+      target: HTMLElement,
+      channel: string | WebSocket,
+      options?: { shared?: boolean; wsProtocols?: string[] },
+    );
     viewOnly: boolean;
     scaleViewport: boolean;
     clipViewport: boolean;

@@ -33,7 +33,11 @@ export function ActivityPage() {
 
   const state = first.state.value;
   const items = state.at === 'here' ? [...state.value.items, ...(older.value?.items ?? [])] : [];
-  const next = older.value ? older.value.next : state.at === 'here' ? (state.value.next_before ?? null) : null;
+  const next = older.value
+    ? older.value.next
+    : state.at === 'here'
+      ? (state.value.next_before ?? null)
+      : null;
 
   const more = async () => {
     if (next === null || busy.value) return;
@@ -57,16 +61,25 @@ export function ActivityPage() {
       <div class="page-head with-actions">
         <div>
           <h1>Activity</h1>
-          <p class="soft">Every verdict and every change, newest first. What passed the gates is never kept here.</p>
+          <p class="soft">
+            Every verdict and every change, newest first. What passed the gates is never kept here.
+          </p>
         </div>
-        {state.at === 'here' && <RecordBadge intact={state.value.chain.intact} checked={state.value.chain.checked} />}
+        {state.at === 'here' && (
+          <RecordBadge intact={state.value.chain.intact} checked={state.value.chain.checked} />
+        )}
       </div>
       <FilterBar filter={filter} change={change} reload={() => void first.reload()} />
       {state.at === 'loading' && <Skeleton rows={6} />}
-      {state.at === 'failed' && <Failure error={state.error} what="Activity" retry={() => void first.reload()} />}
+      {state.at === 'failed' && (
+        <Failure error={state.error} what="Activity" retry={() => void first.reload()} />
+      )}
       {state.at === 'here' &&
         (items.length === 0 ? (
-          <Empty icon={<ActivityIcon />} title={key === '' ? 'Nothing has happened yet' : 'Nothing fits these filters'}>
+          <Empty
+            icon={<ActivityIcon />}
+            title={key === '' ? 'Nothing has happened yet' : 'Nothing fits these filters'}
+          >
             {key === '' ? (
               <p>Launch a workspace and copy something; it shows up here.</p>
             ) : (

@@ -8,7 +8,8 @@ import { bytes, fullTime, label, micros, shortDigest } from '../../lib/format';
 import { outcomeWords } from '../../lib/words';
 import { OutcomeBadge, headWords, itemWords } from './words';
 
-const has = (text: string | null | undefined): text is string => text !== undefined && text !== null && text !== '';
+const has = (text: string | null | undefined): text is string =>
+  text !== undefined && text !== null && text !== '';
 
 /** One entry; opened it tells which rules were asked and what each said. */
 export function ActivityRow({ item, open: openAtFirst }: { item: ActivityItem; open: boolean }) {
@@ -27,7 +28,7 @@ export function ActivityRow({ item, open: openAtFirst }: { item: ActivityItem; o
         }}
       >
         <span class="cell when">
-          <Time at={item.at} />
+          <Time at={item.at} look="exact" />
         </span>
         <span class="cell who">{item.user_name}</span>
         <span class="cell what">
@@ -49,7 +50,12 @@ export function ActivityRow({ item, open: openAtFirst }: { item: ActivityItem; o
             <Fact name="Workspace" value={item.workspace_name} />
             <Fact name="Client" value={item.client} mono />
             <Fact name="Type" value={item.item?.media_type} mono />
-            <Fact name="Size" value={item.item?.bytes === undefined || item.item.bytes === null ? null : bytes(item.item.bytes)} />
+            <Fact
+              name="Size"
+              value={
+                item.item?.bytes === undefined || item.item.bytes === null ? null : bytes(item.item.bytes)
+              }
+            />
             <Fact name="Detail" value={item.kind === 'audit' ? item.detail : null} />
             <Fact name="Session" value={item.session_id} mono />
             <Fact name="Entry" value={String(item.seq)} mono />
@@ -77,7 +83,7 @@ function Rules({ rules }: { rules: AskedRule[] }) {
   if (rules.length === 0) return <p class="soft">No rule is set for this gate, so it is closed.</p>;
   return (
     <>
-      <h3>Rules asked, in order</h3>
+      <h2>Rules asked, in order</h2>
       <ol class="asked">
         {rules.map((rule, index) => (
           <li key={index}>
@@ -92,7 +98,11 @@ function Rules({ rules }: { rules: AskedRule[] }) {
               <Fact name="Took" value={micros(rule.micros)} />
               <Fact
                 name="Configuration"
-                value={rule.config_revision === undefined || rule.config_revision === null ? null : `revision ${rule.config_revision}`}
+                value={
+                  rule.config_revision === undefined || rule.config_revision === null
+                    ? null
+                    : `revision ${rule.config_revision}`
+                }
               />
               <Fact name="Digest" value={has(rule.digest) ? shortDigest(rule.digest) : null} mono />
             </dl>

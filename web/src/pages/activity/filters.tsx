@@ -66,7 +66,10 @@ export function FilterBar({ filter, change, reload }: Props) {
       </label>
       <label class="field">
         <span>Outcome</span>
-        <select value={filter.outcome ?? ''} onChange={(event) => set({ outcome: event.currentTarget.value })}>
+        <select
+          value={filter.outcome ?? ''}
+          onChange={(event) => set({ outcome: event.currentTarget.value })}
+        >
           <option value="">All outcomes</option>
           {['allowed', 'redacted', 'denied', 'failed'].map((outcome) => (
             <option key={outcome} value={outcome}>

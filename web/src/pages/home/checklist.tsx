@@ -37,7 +37,9 @@ export function Checklist({ home, changed }: { home: Home; changed: () => void }
     <section class="card checklist" aria-labelledby="checklist-title">
       <div class="checklist-head">
         <div>
-          <h2 id="checklist-title">{done === total && total > 0 ? 'You have seen it all' : 'See what a gate does'}</h2>
+          <h2 id="checklist-title">
+            {done === total && total > 0 ? 'You have seen it all' : 'See what a gate does'}
+          </h2>
           <p class="soft">
             {total > 0 ? `${done} of ${total} steps done.` : ''}
             {home.examples_present ? ' Everything marked Example was made for this tour.' : ''}

@@ -61,7 +61,9 @@ export function HomePage() {
         <h1>Hello, {me.value?.user.name}</h1>
         <p class="soft">Launch a workspace, or go back to one that is running.</p>
       </div>
-      {top.at === 'here' && <Checklist home={top.value} changed={() => void Promise.all([home.reload(), workspaces.reload()])} />}
+      {top.at === 'here' && (
+        <Checklist home={top.value} changed={() => void Promise.all([home.reload(), workspaces.reload()])} />
+      )}
       {running.some((session) => !isOver(session)) && (
         <RunningSessions sessions={running} changed={() => void sessions.reload()} />
       )}
@@ -89,7 +91,8 @@ export function HomePage() {
                   workspace={workspace}
                   busy={launching.value === workspace.id}
                   running={running.find(
-                    (session) => session.workspace.id === workspace.id && !isOver(session) && session.state !== 'ending',
+                    (session) =>
+                      session.workspace.id === workspace.id && !isOver(session) && session.state !== 'ending',
                   )}
                   launch={() => void launch(workspace)}
                 />

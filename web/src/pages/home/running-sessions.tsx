@@ -39,7 +39,9 @@ export function RunningSessions({ sessions, changed }: { sessions: Session[]; ch
       <ul class="card list">
         {running.map((session) => (
           <li key={session.id} class="list-row">
-            <div class={`workspace-icon small ${session.workspace.icon}`}>{workspaceIcon(session.workspace.icon)}</div>
+            <div class={`workspace-icon small ${session.workspace.icon}`}>
+              {workspaceIcon(session.workspace.icon)}
+            </div>
             <div class="grow">
               <strong>{session.workspace.name}</strong>
               <span class="soft">

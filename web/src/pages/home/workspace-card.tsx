@@ -25,12 +25,18 @@ export function WorkspaceCard({ workspace, busy, running, launch }: Props) {
         <div class={`workspace-icon ${workspace.icon}`}>{workspaceIcon(workspace.icon)}</div>
         <div class="badges">
           {workspace.example && <Badge>Example</Badge>}
-          {workspace.network === 'internet' ? <Badge tone="warn">Internet</Badge> : <Badge tone="ok">No network</Badge>}
+          {workspace.network === 'internet' ? (
+            <Badge tone="warn">Internet</Badge>
+          ) : (
+            <Badge tone="ok">No network</Badge>
+          )}
         </div>
       </div>
       <h3 id={titleId}>{workspace.name}</h3>
       <p class="soft">{workspace.description}</p>
-      {!workspace.available && <p class="unavailable">{workspace.unavailable_reason ?? 'Not available right now.'}</p>}
+      {!workspace.available && (
+        <p class="unavailable">{workspace.unavailable_reason ?? 'Not available right now.'}</p>
+      )}
       <div class="card-actions">
         {running && (
           <a class="button primary" href={`/sessions/${running.id}`}>

@@ -26,7 +26,11 @@ export function ActivateDialog({ plugin, version, back, busy, onClose, onActivat
   const state = impact.state.value;
   return (
     <Dialog
-      title={back ? `Roll ${plugin.name} back to ${version.version}?` : `Activate ${plugin.name} ${version.version}?`}
+      title={
+        back
+          ? `Roll ${plugin.name} back to ${version.version}?`
+          : `Activate ${plugin.name} ${version.version}?`
+      }
       onClose={onClose}
       actions={
         <>
@@ -43,17 +47,30 @@ export function ActivateDialog({ plugin, version, back, busy, onClose, onActivat
           {errorText(state.error)}
         </Callout>
       )}
-      {state.at === 'here' && <ImpactWords impact={state.value} active={plugin.active?.version} version={version.version} />}
+      {state.at === 'here' && (
+        <ImpactWords impact={state.value} active={plugin.active?.version} version={version.version} />
+      )}
     </Dialog>
   );
 }
 
-function ImpactWords({ impact, active, version }: { impact: Impact; active: string | undefined; version: string }) {
+function ImpactWords({
+  impact,
+  active,
+  version,
+}: {
+  impact: Impact;
+  active: string | undefined;
+  version: string;
+}) {
   const replaces = impact.replaces ?? active;
   return (
     <div class="impact">
       <p>
-        {replaces !== undefined && replaces !== version ? `It takes the place of ${replaces} at once` : 'It works at once'},{' '}
+        {replaces !== undefined && replaces !== version
+          ? `It takes the place of ${replaces} at once`
+          : 'It works at once'}
+        ,{' '}
         {impact.open_sessions === 0 ? (
           'and no session is open right now.'
         ) : (

@@ -66,7 +66,7 @@ export function PluginPage({ name }: { name: string }) {
         {state.at === 'loading' ? (
           <Skeleton rows={5} />
         ) : (
-          <Failure error={state.error} what="This plugin" retry={() => void load.reload()} />
+          <Failure whole error={state.error} what="This plugin" retry={() => void load.reload()} />
         )}
       </Shell>
     );

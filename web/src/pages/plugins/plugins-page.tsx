@@ -22,8 +22,8 @@ export function PluginsPage() {
       <div class="page-head">
         <h1>Plugins</h1>
         <p class="soft">
-          What decides at the gates, places sessions, unlocks and runs them. A new version is uploaded, checked, and
-          works only once it is activated.
+          What decides at the gates, places sessions, unlocks and runs them. A new version is uploaded,
+          checked, and works only once it is activated.
         </p>
       </div>
       {may('plugins.upload') && (
@@ -76,14 +76,18 @@ function PluginRow({ plugin }: { plugin: Plugin }) {
         </p>
       </div>
       <div class="plugin-facts">
-        {plugin.active ? <Badge tone="ok">{plugin.active.version} active</Badge> : <Badge tone="warn">Not active</Badge>}
+        {plugin.active ? (
+          <Badge tone="ok">{plugin.active.version} active</Badge>
+        ) : (
+          <Badge tone="warn">Not active</Badge>
+        )}
         {waiting > 0 && <Badge tone="info">{count(waiting)} ready</Badge>}
         {approval && <Badge tone="warn">Needs approval</Badge>}
         {verdicts.failed > 0 && <Badge tone="bad">{count(verdicts.failed)} failed</Badge>}
       </div>
       <div class="plugin-usage soft">
         <span>{plural(plugin.used_by.length, 'rule')}</span>
-        <span>{plugin.kind === 'dlp' ? `${plural(total, 'verdict')} today` : ''}</span>
+        <span>{plugin.kind === 'dlp' ? `${plural(total, 'verdict')} in 24 h` : ''}</span>
       </div>
       <ChevronIcon />
     </li>

@@ -63,6 +63,8 @@ export function Uploader({ uploaded }: Props) {
   const now = state.value;
   return (
     <section class="uploader-wrap" aria-label="Upload a version">
+      {/* Dropping is a second way; the button below does the same from the keyboard. */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
       <div
         class={`uploader${over.value ? ' over' : ''}`}
         role="group"

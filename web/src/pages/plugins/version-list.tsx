@@ -28,7 +28,11 @@ export function VersionList({ plugin, activate, remove }: Props) {
       {plugin.versions.map((version) => {
         const active = version.state === 'active';
         return (
-          <li key={version.version} class={`version${active ? ' active' : ''}`} data-version={version.version}>
+          <li
+            key={version.version}
+            class={`version${active ? ' active' : ''}`}
+            data-version={version.version}
+          >
             <div class="version-head">
               <strong class="version-number">{version.version}</strong>
               <Badge tone={TONES[version.state]}>{versionStateWords(version.state)}</Badge>
@@ -50,9 +54,11 @@ export function VersionList({ plugin, activate, remove }: Props) {
               </div>
             </div>
             <p>{version.description}</p>
-            {version.state_detail !== undefined && version.state_detail !== null && version.state_detail !== '' && (
-              <p class={version.state === 'failed' ? 'bad-text' : 'soft'}>{version.state_detail}</p>
-            )}
+            {version.state_detail !== undefined &&
+              version.state_detail !== null &&
+              version.state_detail !== '' && (
+                <p class={version.state === 'failed' ? 'bad-text' : 'soft'}>{version.state_detail}</p>
+              )}
             <dl class="facts">
               <div>
                 <dt>Uploaded</dt>

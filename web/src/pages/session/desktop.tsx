@@ -36,7 +36,8 @@ export function Desktop({ session, ended }: Props) {
     loadViewer('vnc')
       .then((factory) => {
         const [a, b, c, d] = [stage.current, screen.current, pasteProxy.current, touchField.current];
-        if (!gone && a && b && c && d) desk.start({ stage: a, screen: b, pasteProxy: c, touchField: d }, factory);
+        if (!gone && a && b && c && d)
+          desk.start({ stage: a, screen: b, pasteProxy: c, touchField: d }, factory);
       })
       .catch(() => {
         broken.value = true;
@@ -69,8 +70,8 @@ export function Desktop({ session, ended }: Props) {
 
   return (
     <div class={`session${desk.panel.value ? ' with-panel' : ''}`} ref={root}>
-      <h1 class="visually-hidden">{session.workspace.name}</h1>
       <main class="stage" ref={stage} aria-describedby="stage-help">
+        <h1 class="visually-hidden">{session.workspace.name}</h1>
         <p id="stage-help" class="visually-hidden">
           The desktop takes all keys. Press Control, Alt, Shift and P together to reach the session panel.
         </p>
@@ -93,8 +94,8 @@ export function Desktop({ session, ended }: Props) {
           autocorrect="off"
           spellcheck={false}
         />
+        <textarea class="offstage" ref={pasteProxy} aria-label="Paste for the desktop" tabIndex={-1} />
       </main>
-      <textarea class="offstage" ref={pasteProxy} aria-hidden="true" tabIndex={-1} />
       {desk.panel.value && <SidePanel desk={desk} askEnd={() => (asking.value = true)} />}
       <Rail desk={desk} root={root} askEnd={() => (asking.value = true)} />
       {asking.value && (

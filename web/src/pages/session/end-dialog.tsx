@@ -23,8 +23,8 @@ export function EndDialog({ name, onCancel, onEnd }: Props) {
       }
     >
       <p>
-        Programs in it are closed, and what is not saved outside the session is lost. To come back later, leave it
-        running and close this page instead.
+        Programs in it are closed, and what is not saved outside the session is lost. To come back later,
+        leave it running and close this page instead.
       </p>
     </Dialog>
   );

@@ -15,8 +15,9 @@ export function EndedView({ session }: { session: Session }) {
   const failed = session.state === 'failed';
   const name = session.workspace.name;
   const text =
-    [session.end?.text, session.message].find((words) => words !== undefined && words !== null && words !== '') ??
-    (failed ? 'It could not be started.' : 'This session has ended.');
+    [session.end?.text, session.message].find(
+      (words) => words !== undefined && words !== null && words !== '',
+    ) ?? (failed ? 'It could not be started.' : 'This session has ended.');
 
   const again = async () => {
     busy.value = true;

@@ -21,7 +21,7 @@ export function KeyBar({ desk }: { desk: Desk }) {
   // Taking the focus would close the on-screen keyboard.
   const keep = (event: Event) => event.preventDefault();
   return (
-    <div class="key-bar" role="toolbar" aria-label="Keys">
+    <div class="key-bar" role="group" aria-label="Keys">
       {LATCHES.map(({ latch, label }) => (
         <button
           key={latch}

@@ -31,7 +31,9 @@ export function LaunchView({ session }: { session: Session }) {
     <Shell title={title}>
       <section class="card launch" aria-labelledby="launch-title">
         <div class="launch-head">
-          <div class={`workspace-icon ${session.workspace.icon}`}>{workspaceIcon(session.workspace.icon)}</div>
+          <div class={`workspace-icon ${session.workspace.icon}`}>
+            {workspaceIcon(session.workspace.icon)}
+          </div>
           <div>
             <h1 id="launch-title">{title}</h1>
             <p class="soft" role="status">

@@ -2,7 +2,15 @@ import { useSignal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { IconButton } from '../../components/button';
-import { FitIcon, FullscreenIcon, GridIcon, KeyboardIcon, PanelIcon, ShrinkIcon, StopIcon } from '../../components/icons';
+import {
+  FitIcon,
+  FullscreenIcon,
+  GridIcon,
+  KeyboardIcon,
+  PanelIcon,
+  ShrinkIcon,
+  StopIcon,
+} from '../../components/icons';
 import type { Desk } from '../../session/desk';
 
 interface Props {
@@ -39,7 +47,7 @@ export function Rail({ desk, root, askEnd }: Props) {
   };
 
   return (
-    <div class="rail" role="toolbar" aria-label="Session tools">
+    <nav class="rail" aria-label="Session tools">
       <div class="rail-panel">
         <IconButton
           label={unread > 0 ? `Session panel, ${unread} new` : 'Session panel'}
@@ -72,10 +80,15 @@ export function Rail({ desk, root, askEnd }: Props) {
         />
       )}
       <div class="rail-space" />
-      <a class="icon-button" href="/" aria-label="Workspaces; the session goes on" title="Workspaces; the session goes on">
+      <a
+        class="icon-button"
+        href="/"
+        aria-label="Workspaces; the session goes on"
+        title="Workspaces; the session goes on"
+      >
         <GridIcon />
       </a>
       <IconButton label="End session" look="danger" icon={<StopIcon />} onClick={askEnd} />
-    </div>
+    </nav>
   );
 }

@@ -53,6 +53,7 @@ export function SessionPage({ id }: { id: string }) {
           <Skeleton rows={4} />
         ) : (
           <Failure
+            whole
             error={error.value}
             what="This session"
             retry={() => {
@@ -65,12 +66,7 @@ export function SessionPage({ id }: { id: string }) {
     );
   }
   if (now.state === 'ready') {
-    return (
-      <Desktop
-        session={now}
-        ended={(end) => void over(now, end)}
-      />
-    );
+    return <Desktop session={now} ended={(end) => void over(now, end)} />;
   }
   if (now.state === 'ended' || now.state === 'failed') return <EndedView session={now} />;
   return <LaunchView session={now} />;

@@ -115,7 +115,9 @@ function CopiedText({ desk }: { desk: Desk }) {
   const copied = desk.copyOut.last.value;
   const told = useSignal('');
   const copy = async () => {
-    told.value = (await desk.copyOut.again()) ? 'Copied' : 'Your browser refused. Select the text and copy it.';
+    told.value = (await desk.copyOut.again())
+      ? 'Copied'
+      : 'Your browser refused. Select the text and copy it.';
   };
   return (
     <section aria-labelledby="copied-title">
@@ -134,7 +136,7 @@ function CopiedText({ desk }: { desk: Desk }) {
                 ? told.value
                 : copied.state === 'copied'
                   ? 'In your clipboard'
-                  : `${plural([...copied.text].length, 'character')} waiting`}
+                  : `${plural(Array.from(copied.text).length, 'character')} waiting`}
             </span>
           </div>
         </>
