@@ -36,6 +36,7 @@ pub use error::{Internal, OpenError};
 pub use gatewright_database::EventKind;
 pub use plane::ControlPlane;
 pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, Rank, RankCandidate, RankError, RankRequest, Stage};
+pub use plugins::host_engine::HostEngine;
 pub use plugins::{ActivateError, DeleteError, RollBackError, UploadError, Uploaded};
 pub use saga::hooks::{HookFailure, NoHooks, SagaHooks, Step};
 pub use saga::launch::{LaunchError, LaunchRequest};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use gatewright_core::session::EndReason;
-use gatewright_core::{NodeId, SessionId};
+use gatewright_core::{NodeId, SessionId, Timestamp};
 use gatewright_ports::agent_control::NodeStatus;
 use gatewright_ports::{AgentControl, ProxyControl};
 
@@ -31,6 +31,25 @@ impl ControlPlane {
     /// Makes a connection proxy known.
     pub fn register_proxy(&self, proxy: Arc<dyn ProxyControl>) {
         self.0.proxies.write().unwrap_or_else(PoisonError::into_inner).push(proxy);
+    }
+
+    /// Waits until a node has reported since `after` and can take sessions. The caller bounds the time. Cancel-safe.
+    pub async fn wait_for_node(&self, node: NodeId, after: Timestamp) {
+        const EVERY: std::time::Duration = std::time::Duration::from_millis(50);
+        loop {
+            match self.0.store.nodes().await {
+                Ok(nodes) => {
+                    if nodes
+                        .iter()
+                        .any(|known| known.id == node && known.seen_at >= after && known.degraded.is_none())
+                    {
+                        return;
+                    }
+                }
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "Nodes can't be read"),
+            }
+            tokio::time::sleep(EVERY).await;
+        }
     }
 
     pub(crate) fn agent(&self, node: NodeId) -> Option<Arc<dyn AgentControl>> {

@@ -119,9 +119,7 @@ impl ControlPlane {
     /// # Errors
     /// [`DeleteError`].
     pub async fn delete_plugin_version(&self, name: &PluginName, version: &str, by: &Actor) -> Result<(), DeleteError> {
-        if self.0.store.plugin_version(name, version).await?.is_none() {
-            return Err(DeleteError::NotFound);
-        }
+        let record = self.0.store.plugin_version(name, version).await?.ok_or(DeleteError::NotFound)?;
         let mut write = self.0.store.begin().await?;
         if !write.delete_version(name, version).await? {
             return Err(DeleteError::Active);
@@ -130,6 +128,9 @@ impl ControlPlane {
             .append_event(&self.audit(by, "plugin.deleted", format!("{name} {version}"), "", true))
             .await?;
         write.commit().await?;
+        if self.0.store.plugin_file(&record.digest).await?.is_none() {
+            self.0.engine.forget(record.digest);
+        }
         Ok(())
     }
 
@@ -142,33 +143,6 @@ impl ControlPlane {
             tracing::error!(%digest, stage = bad.stage.as_str(), error = %bad, "Stored plugin does not load");
         }
         Ok(())
-    }
-
-    /// Compiles what placement needs, so that the first launch after a start does not wait for it; and marks uploads that a crash
-    /// cut off, so that nobody waits for them.
-    pub(crate) async fn warm_plugins(&self) {
-        let warmed = async {
-            for plugin in self.0.store.plugins().await? {
-                for version in self.0.store.plugin_versions(&plugin.name).await? {
-                    if matches!(version.state, VersionState::Compiling | VersionState::Uploaded) {
-                        let mut write = self.0.store.begin().await?;
-                        let detail = "The host stopped while it was compiled. Upload it again.";
-                        write
-                            .set_version_state(&version.plugin, &version.version, VersionState::Failed, Some(detail))
-                            .await?;
-                        write.commit().await?;
-                    }
-                }
-            }
-            let policy = self.policy_snapshot().await?;
-            if let Some(active) = policy.placement.as_ref().and_then(|provider| policy.plugins.get(&provider.plugin)) {
-                self.load_plugin(active.digest).await?;
-            }
-            Ok::<(), Internal>(())
-        };
-        if let Err(error) = warmed.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "Plugins can't be prepared now");
-        }
     }
 
     /// What the gates decide by, cached until something that it is made of changes.

@@ -20,6 +20,9 @@ pub trait PluginEngine: Send + Sync {
     /// [`BadPlugin`] of any stage.
     async fn prepare(&self, digest: Digest, bytes: &Bytes) -> Result<(), BadPlugin>;
 
+    /// Lets go of a version that was deleted.
+    fn forget(&self, digest: Digest);
+
     /// Ranks nodes with a placement plugin that was prepared.
     ///
     /// # Errors

@@ -75,15 +75,7 @@ impl ControlPlane {
         let object = format!("{} {}", inspected.name, inspected.version);
         self.store_version(&inspected, digest, &bytes, by, &object).await?;
 
-        let prepared = self.0.engine.prepare(digest, &bytes).await;
-        let (state, detail) = match &prepared {
-            Err(bad) => (VersionState::Failed, Some(format!("{}: {bad}", bad.stage.as_str()))),
-            Ok(()) if !inspected.unapproved.is_empty() => (
-                VersionState::NeedsApproval,
-                Some(format!("The configuration does not grant: {}", inspected.unapproved.join(", "))),
-            ),
-            Ok(()) => (VersionState::Ready, None),
-        };
+        let (state, detail, prepared) = self.judge(&inspected, digest, &bytes).await;
         let mut write = self.0.store.begin().await?;
         write
             .set_version_state(&inspected.name, &inspected.version, state, detail.as_deref())
@@ -101,6 +93,23 @@ impl ControlPlane {
             version: inspected.version,
             warnings: inspected.warnings,
         })
+    }
+
+    /// Where a version stands, after it was compiled and called once. What wants more than is approved is not even compiled.
+    pub(crate) async fn judge(
+        &self,
+        inspected: &InspectedPlugin,
+        digest: Digest,
+        bytes: &Bytes,
+    ) -> (VersionState, Option<String>, Result<(), BadPlugin>) {
+        if !inspected.unapproved.is_empty() {
+            let detail = format!("The configuration does not grant: {}", inspected.unapproved.join(", "));
+            return (VersionState::NeedsApproval, Some(detail), Ok(()));
+        }
+        match self.0.engine.prepare(digest, bytes).await {
+            Ok(()) => (VersionState::Ready, None, Ok(())),
+            Err(bad) => (VersionState::Failed, Some(format!("{}: {bad}", bad.stage.as_str())), Err(bad)),
+        }
     }
 
     /// Stores a version as *compiling*, or finds the same bytes there.
