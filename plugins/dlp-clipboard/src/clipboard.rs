@@ -114,3 +114,7 @@ fn deny(reason: Reason) -> Verdict {
 fn counted(count: usize, one: &str, many: &str) -> Reason {
     if count == 1 { reason(one).build() } else { reason(many).count("count", count as u64).build() }
 }
+
+#[cfg(test)]
+#[path = "clipboard_tests.rs"]
+mod tests;

@@ -38,11 +38,15 @@ pub fn config<T: DeserializeOwned>() -> Result<T, ConfigError> {
 /// # Errors
 /// As [`config`].
 pub fn parse_config<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+    // A list would be taken for a struct's fields in their order.
+    if text.trim_start().starts_with('[') {
+        return Err(ConfigError::new("the configuration is a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        ConfigError::new(if path == "." { cause.to_string() } else { format!("{path}: {cause}") })
+        ConfigError::new(if matches!(path.as_str(), "." | "?") { cause.to_string() } else { format!("{path}: {cause}") })
     })?;
     json.end().map_err(|error| ConfigError::new(error.to_string()))?;
     Ok(value)
@@ -85,6 +89,7 @@ mod tests {
         assert!(message(r#"{"list":[{"limit":1},{"limit":-1}]}"#).starts_with("list[1].limit: invalid value"));
         assert!(message(r#"{"list":[{"limit":1,"x":2}]}"#).starts_with("list[0].x: unknown field `x`"));
         assert!(message(r#"{"list":[{}]}"#).starts_with("list[0]: missing field `limit`"));
+        assert_eq!(message("[]"), "the configuration is a JSON object");
         assert!(message("{").starts_with("EOF while parsing"));
         assert!(message("{} {}").starts_with("trailing characters"));
     }
