@@ -92,10 +92,11 @@ export function LoginPage() {
               required
             />
           </label>
-          <label class="field">
-            <span>Password</span>
+          <div class="field">
+            <label htmlFor="password">Password</label>
             <span class="with-button">
               <input
+                id="password"
                 ref={password}
                 name="password"
                 type="password"
@@ -112,7 +113,7 @@ export function LoginPage() {
                 }}
               />
             </span>
-          </label>
+          </div>
           <Button type="submit" look="primary" busy={busy.value}>
             {busy.value ? 'Logging in' : 'Log in'}
           </Button>

@@ -12,7 +12,7 @@ const TICK_MS = 250;
 const FRESH_MS = 30_000;
 
 export interface ConnectionHooks {
-  notice(notice: Notice): void;
+  notice(notice: Notice, past: boolean): void;
   clipboard(text: string): void;
 }
 
@@ -61,9 +61,9 @@ export class SessionConnection {
     void this.connect();
     void followNotices({
       signal: this.stop.signal,
-      enter: (signal) => this.enter(signal, FRESH_MS),
+      enter: (signal, again) => this.enter(signal, again ? 0 : FRESH_MS),
       active: () => this.current.value.at !== 'ended',
-      notice: (notice) => this.hooks.notice(notice),
+      notice: (notice, past) => this.hooks.notice(notice, past),
       ended: (code, text) => this.dispatch({ type: 'ended', code, text }),
     });
   }

@@ -48,9 +48,9 @@ export class Desk {
   start(elements: DeskElements, makeViewer: ViewerFactory): void {
     this.elements = elements;
     const connection = new SessionConnection(this.session.id, elements.screen, makeViewer, {
-      notice: (notice) => {
+      notice: (notice, past) => {
         this.noticeKey += 1;
-        this.notices.value = addNotice(this.notices.value, notice, this.noticeKey);
+        this.notices.value = addNotice(this.notices.value, notice, this.noticeKey, past);
         if (this.panel.value) this.notices.value = markRead(this.notices.value);
       },
       clipboard: (text) => void this.copyOut.offer(text),

@@ -7,13 +7,32 @@ import { parseNotice } from './notices';
 
 const PAUSES_MS = [500, 1_000, 2_000, 5_000, 10_000];
 
+/** Ends of one connection that leave the session running. */
+const PASSING_ENDS = new Set([
+  'closed',
+  'restarting',
+  'desktop-unreachable',
+  'taken-over',
+  'client-violation',
+]);
+
+/** The server repeats the last notices to whoever begins to listen; those come at once, and are old. */
+const REPEAT_MS = 1_500;
+const OLD_MS = 15_000;
+
+const isPast = (notice: Notice, openedAt: number): boolean => {
+  const now = Date.now();
+  return now - openedAt < REPEAT_MS && now - notice.at / 1000 > OLD_MS;
+};
+
 export interface NoticeStream {
   signal: AbortSignal;
-  /** Gets in and gives the session's base URL. */
-  enter(signal: AbortSignal): Promise<string>;
+  /** Gets in and gives the session's base URL; `again`: the last way in was refused or is used up. */
+  enter(signal: AbortSignal, again: boolean): Promise<string>;
   /** Whether there is still something to hear about. */
   active(): boolean;
-  notice(notice: Notice): void;
+  /** `past`: it was told before this page listened. */
+  notice(notice: Notice, past: boolean): void;
   ended(code: string, text: string): void;
 }
 
@@ -22,7 +41,8 @@ export async function followNotices(stream: NoticeStream): Promise<void> {
   let failures = 0;
   while (!stream.signal.aborted && stream.active()) {
     try {
-      const baseUrl = await stream.enter(stream.signal);
+      const baseUrl = await stream.enter(stream.signal, failures > 0);
+      let openedAt = 0;
       const end = { seen: false };
       await readSse(
         `${baseUrl}notices`,
@@ -30,15 +50,18 @@ export async function followNotices(stream: NoticeStream): Promise<void> {
         ({ event, data }) => {
           if (event === 'notice') {
             const notice = parseNotice(data);
-            if (notice) stream.notice(notice);
+            if (notice) stream.notice(notice, isPast(notice, openedAt));
           } else if (event === 'end') {
-            end.seen = true;
             const { code, text } = parseEnd(data);
+            // Only this connection ended, not the session: listen again.
+            if (PASSING_ENDS.has(code)) return;
+            end.seen = true;
             stream.ended(code, text);
           }
         },
         () => {
           failures = 0;
+          openedAt = Date.now();
         },
       );
       if (end.seen) return;

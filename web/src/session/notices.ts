@@ -30,12 +30,20 @@ export function parseNotice(data: string): Notice | null {
   }
 }
 
-/** Adds one, newest first. The same notice told twice (after a reconnect) is kept once. */
-export function addNotice(list: readonly ShownNotice[], notice: Notice, key: number): ShownNotice[] {
+/**
+ * Adds one, newest first. The same notice told twice (after a reconnect) is kept once; one from before this page goes to the
+ * history only.
+ */
+export function addNotice(
+  list: readonly ShownNotice[],
+  notice: Notice,
+  key: number,
+  past = false,
+): ShownNotice[] {
   const same = (old: ShownNotice) =>
     old.at === notice.at && old.text === notice.text && old.reference === notice.reference;
   if (list.some(same)) return [...list];
-  const next = [{ ...notice, key, toast: true, unread: true }, ...list].slice(0, HISTORY_MAX);
+  const next = [{ ...notice, key, toast: !past, unread: !past }, ...list].slice(0, HISTORY_MAX);
   let toasts = 0;
   return next.map((entry) => {
     if (!entry.toast) return entry;
