@@ -17,6 +17,7 @@ use crate::config::AgentConfig;
 use crate::endpoint::GuardedEngine;
 use crate::engine::Engine;
 use crate::folder::{FolderError, Folders};
+use crate::guard::WORKSPACE_UID;
 use crate::status::Watcher;
 use crate::streams;
 use crate::turns::Turns;
@@ -62,7 +63,7 @@ impl Agent {
             return Err(OpenError::Deployment);
         }
         let config = Arc::new(config);
-        let folders = Folders::open(&config.data_dir).map_err(OpenError::Folder)?;
+        let folders = Folders::open(&config.data_dir, WORKSPACE_UID).map_err(OpenError::Folder)?;
         let engine = Engine::new(config.engine.clone());
         let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
         let calls = Arc::new(Calls::new(Arc::clone(&config), Arc::clone(&plugins), engine));

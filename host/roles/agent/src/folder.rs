@@ -14,7 +14,6 @@ use rustix::fs::{Dir, Gid, Mode, OFlags, Uid, fchmod, fchown, mkdirat, open, ope
 use rustix::io::Errno;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::guard::WORKSPACE_UID;
 use crate::remove_tree::remove_tree;
 
 /// Where the container finds its desktop's password. It removes the file once it has read it.
@@ -56,8 +55,8 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// Opens `<data_dir>/sessions`, and makes it where it is missing.
-    pub(crate) fn open(data_dir: &Path) -> Result<Self, FolderError> {
+    /// Opens `<data_dir>/sessions`, and makes it where it is missing. What is made in it belongs to `owner`.
+    pub(crate) fn open(data_dir: &Path, owner: u32) -> Result<Self, FolderError> {
         let failed = |source| FolderError::new(format!("open {}", data_dir.display()), source);
         std::fs::create_dir_all(data_dir).map_err(failed)?;
         // The engine needs a path that is the same for everyone.
@@ -73,7 +72,7 @@ impl Folders {
         Ok(Self {
             path,
             root,
-            owner: WORKSPACE_UID,
+            owner,
         })
     }
 

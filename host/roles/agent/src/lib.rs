@@ -16,10 +16,13 @@ mod config;
 mod endpoint;
 mod engine;
 mod folder;
+#[cfg(test)]
+mod folder_tests;
 pub mod guard;
 mod lifecycle;
 mod readiness;
 mod remove_tree;
+mod runtime_plugin;
 mod status;
 mod streams;
 mod turns;
@@ -27,3 +30,4 @@ mod turns;
 pub use agent::{Agent, OpenError};
 pub use config::{AgentConfig, Reserve};
 pub use folder::FolderError;
+pub use runtime_plugin::follow_runtime_plugin;

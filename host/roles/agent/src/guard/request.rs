@@ -70,7 +70,7 @@ pub(super) fn check_headers(request: &Request<'_>) -> Result<(), Refusal> {
         }
         match name.to_ascii_lowercase().as_str() {
             "accept" | "host" | "user-agent" => {}
-            "content-length" if value.parse() == Ok(request.body.len()) => {}
+            "content-length" if *value == request.body.len().to_string() => {}
             "content-type"
                 if value.eq_ignore_ascii_case("application/json") || value.eq_ignore_ascii_case("application/json; charset=utf-8") => {}
             _ => return Err(refused()),

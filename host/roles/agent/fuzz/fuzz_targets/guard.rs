@@ -1,0 +1,75 @@
+//! Requests and answers of any form against the guard: nothing panics, whatever passes is well-formed, and a container
+//! that is made has no privilege.
+#![no_main]
+
+use arbitrary::Arbitrary;
+use gatewright_core::SessionId;
+use gatewright_core::capacity::Resources;
+use guard::docker::{ApiVersion, Operation};
+use guard::{ContainerId, CreateRules, Dialect, Guard, Known, Request, Scope};
+use libfuzzer_sys::fuzz_target;
+
+// The guard's source itself, without the plugin host that the agent's crate brings.
+#[allow(dead_code)]
+#[path = "../../src/guard/mod.rs"]
+mod guard;
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    scope: u8,
+    method: u8,
+    target: &'a str,
+    header: Option<(String, String)>,
+    body: &'a [u8],
+    status: u16,
+    answer: &'a [u8],
+}
+
+const SESSION: &str = "00000000-0000-0000-0000-000000000001";
+
+fuzz_target!(|input: Input<'_>| {
+    let session: SessionId = SESSION.parse().expect("a constant");
+    let rules = CreateRules {
+        session,
+        image: "a/b:c".into(),
+        hostname: "desk".into(),
+        resources: Resources { cpu_millicores: 1000, memory_bytes: 1 << 30, pids: 100, shm_bytes: 1 << 20 },
+        folder: "/f".into(),
+    };
+    let scope = match input.scope % 3 {
+        0 => Scope::Node,
+        1 => Scope::Create(Box::new(rules)),
+        _ => Scope::Session(session),
+    };
+    let guard = Guard { deployment: "d".into(), dialect: Dialect::Docker(ApiVersion::OLDEST) };
+    let mut known = Known::default();
+    known.learn(ContainerId::parse(&"a".repeat(64)).expect("a constant"), session);
+    let methods = ["GET", "HEAD", "POST", "DELETE", "PUT"];
+    let headers: Vec<(String, String)> = input.header.into_iter().collect();
+    let request = Request {
+        method: methods[usize::from(input.method) % methods.len()],
+        target: input.target,
+        headers: &headers,
+        body: input.body,
+    };
+    let Ok(approved) = guard.check(&scope, &known, &request) else { return };
+    assert!(approved.target == "/_ping" || approved.target.starts_with("/v1.41/"));
+    assert!(approved.target.bytes().all(|byte| matches!(byte, b'!'..=b'~')));
+    assert!(!approved.target.split('?').next().unwrap_or_default().contains(".."));
+    if let Some(body) = &approved.body {
+        assert!(matches!(approved.operation, Operation::Create { .. }));
+        let made: serde_json::Value = serde_json::from_str(body).expect("what the guard builds is JSON");
+        let host = &made["HostConfig"];
+        assert_eq!(host["Privileged"], false);
+        assert_eq!(host["CapDrop"][0], "ALL");
+        assert_eq!(host["CapAdd"].as_array().map(Vec::len), Some(0));
+        assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges"]));
+        assert_eq!(host["NetworkMode"], "none");
+        assert_eq!(host["Mounts"].as_array().map(Vec::len), Some(1));
+        assert_eq!(host["Mounts"][0]["Source"], "/f");
+        assert!((1..=1u64 << 30).contains(&host["Memory"].as_u64().unwrap_or(0)));
+    }
+    if let Ok(answer) = guard.answer(&scope, &mut known, &approved.operation, input.status, input.answer) {
+        assert!((200..600).contains(&answer.status));
+    }
+});
