@@ -81,14 +81,24 @@ impl Rule {
 }
 
 fn choose(config: &Config, target: &Target, claims: &Claims, vault: &[Entry]) -> Result<Resolved, Error> {
-    let rule = config.entries.iter().find(|rule| rule.fits(target, claims)).ok_or(Error::NotFound)?;
+    let rule = config
+        .entries
+        .iter()
+        .find(|rule| rule.fits(target, claims))
+        .ok_or(Error::NotFound)?;
     let mut labelled = vault.iter().filter(|entry| entry.label == rule.label);
     let entry = labelled.next().ok_or(Error::NotFound)?;
     if labelled.next().is_some() {
         // Guessing could send one account's password where another's belongs.
-        return Err(Error::Config(format!("entries: the vault has more than one entry labelled {:?} for this target", rule.label)));
+        return Err(Error::Config(format!(
+            "entries: the vault has more than one entry labelled {:?} for this target",
+            rule.label
+        )));
     }
-    Ok(Resolved { credential: Credential::Handle(entry.handle.clone()), lifetime_secs: LIFETIME_SECS })
+    Ok(Resolved {
+        credential: Credential::Handle(entry.handle.clone()),
+        lifetime_secs: LIFETIME_SECS,
+    })
 }
 
 /// The provider.
@@ -110,20 +120,38 @@ mod tests {
     use super::*;
 
     fn vault(labels: &[&str]) {
-        set_entries(labels.iter().map(|label| Entry { handle: format!("handle of {label}"), label: (*label).into() }).collect());
+        set_entries(
+            labels
+                .iter()
+                .map(|label| Entry {
+                    handle: format!("handle of {label}"),
+                    label: (*label).into(),
+                })
+                .collect(),
+        );
     }
 
     fn target(protocol: Protocol, service: &str, name: &str) -> Target {
-        Target { name: name.into(), protocol, service: service.into() }
+        Target {
+            name: name.into(),
+            protocol,
+            service: service.into(),
+        }
     }
 
     fn resolve(target: Target, groups: &[&str]) -> Result<Resolved, Error> {
-        let claims = Claims { user: "demo".into(), groups: groups.iter().map(|group| (*group).into()).collect() };
+        let claims = Claims {
+            user: "demo".into(),
+            groups: groups.iter().map(|group| (*group).into()).collect(),
+        };
         Static::resolve("session".into(), target, claims)
     }
 
     fn handle(label: &str) -> Result<Resolved, Error> {
-        Ok(Resolved { credential: Credential::Handle(format!("handle of {label}")), lifetime_secs: 60 })
+        Ok(Resolved {
+            credential: Credential::Handle(format!("handle of {label}")),
+            lifetime_secs: 60,
+        })
     }
 
     #[test]
@@ -157,7 +185,10 @@ mod tests {
     #[test]
     fn two_entries_of_one_label_are_not_guessed_between() {
         vault(&["desktop", "desktop"]);
-        assert!(matches!(resolve(target(Protocol::Rfb, "vnc", "Terminal"), &[]), Err(Error::Config(_))));
+        assert!(matches!(
+            resolve(target(Protocol::Rfb, "vnc", "Terminal"), &[]),
+            Err(Error::Config(_))
+        ));
     }
 
     #[test]
@@ -166,13 +197,19 @@ mod tests {
         set_config(r#"{"entries":[]}"#);
         assert_eq!(resolve(target(Protocol::Rfb, "vnc", "Terminal"), &[]), Err(Error::NotFound));
         for (json, place) in [
-            (r#"{"entries":[{"label":"a"},{"protocol":"vnc","label":"a"}]}"#, "entries[1].protocol: "),
+            (
+                r#"{"entries":[{"label":"a"},{"protocol":"vnc","label":"a"}]}"#,
+                "entries[1].protocol: ",
+            ),
             (r#"{"entries":[{"protocol":"rfb"}]}"#, "entries[0]: missing field `label`"),
             (r#"{"rules":[]}"#, "rules: unknown field"),
         ] {
             set_config(json);
             let error = resolve(target(Protocol::Rfb, "vnc", "Terminal"), &[]);
-            assert!(matches!(&error, Err(Error::Config(message)) if message.starts_with(place)), "{json}: {error:?}");
+            assert!(
+                matches!(&error, Err(Error::Config(message)) if message.starts_with(place)),
+                "{json}: {error:?}"
+            );
         }
     }
 

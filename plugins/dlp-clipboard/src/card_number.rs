@@ -51,7 +51,10 @@ fn digit(c: char) -> Option<u8> {
 }
 
 fn is_separator(c: char) -> bool {
-    matches!(c, ' ' | '-' | '\u{a0}' | '\u{2007}' | '\u{2009}' | '\u{202f}' | '\u{3000}' | '\u{2010}'..='\u{2013}' | '\u{2212}' | '\u{ff0d}')
+    matches!(
+        c,
+        ' ' | '-' | '\u{a0}' | '\u{2007}' | '\u{2009}' | '\u{202f}' | '\u{3000}' | '\u{2010}'..='\u{2013}' | '\u{2212}' | '\u{ff0d}'
+    )
 }
 
 /// Groups of digits with single separators between them.
@@ -80,7 +83,12 @@ impl Row {
             group.count += 1;
             group.end = end;
         } else {
-            self.groups.push(Group { first: self.digits.len(), count: 1, start, end });
+            self.groups.push(Group {
+                first: self.digits.len(),
+                count: 1,
+                start,
+                end,
+            });
             self.open_group = true;
         }
         self.digits.push(digit);
@@ -158,7 +166,12 @@ fn is_card_number(digits: &[u8]) -> bool {
 
 /// Whether an issuer gives out numbers of this beginning and length.
 fn issued(digits: &[u8]) -> bool {
-    let prefix = |count: usize| digits.iter().take(count).fold(0_u32, |number, digit| number * 10 + u32::from(*digit));
+    let prefix = |count: usize| {
+        digits
+            .iter()
+            .take(count)
+            .fold(0_u32, |number, digit| number * 10 + u32::from(*digit))
+    };
     let (one, two, three, four) = (prefix(1), prefix(2), prefix(3), prefix(4));
     let visa = one == 4;
     let mastercard = matches!(two, 51..=55) || matches!(four, 2221..=2720);

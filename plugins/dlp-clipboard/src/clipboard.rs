@@ -44,7 +44,11 @@ fn card_numbers(rule: &Direction, text: &str) -> Option<(Action, Vec<Range<usize
     let mut configured = rule.checks.iter().filter(|check| check.check == Check::CardNumber).peekable();
     configured.peek()?;
     // Named twice, the stricter counts.
-    let action = if configured.any(|check| check.action.denies()) { Action::Deny } else { Action::Redact };
+    let action = if configured.any(|check| check.action.denies()) {
+        Action::Deny
+    } else {
+        Action::Redact
+    };
     let spans = card_number::find(text);
     (!spans.is_empty()).then_some((action, spans))
 }
@@ -63,11 +67,20 @@ enum What<'a> {
 
 /// All parts to be taken out, in order and apart from each other: those that overlap become one, named for the one that begins first.
 fn findings<'a>(rule: &'a Direction, regexes: &[Regex], cards: Vec<Range<usize>>, text: &str) -> Vec<Finding<'a>> {
-    let mut all: Vec<Finding<'a>> = cards.into_iter().map(|span| Finding { span, what: What::CardNumber }).collect();
+    let mut all: Vec<Finding<'a>> = cards
+        .into_iter()
+        .map(|span| Finding {
+            span,
+            what: What::CardNumber,
+        })
+        .collect();
     for (pattern, regex) in rule.patterns.iter().zip(regexes).filter(|(pattern, _)| !pattern.action.denies()) {
         // Some patterns match nothing at certain places only (`\b`, `x*$`): there is nothing to take out there.
         let matches = regex.find_iter(text).map(|found| found.range()).filter(|span| !span.is_empty());
-        all.extend(matches.map(|span| Finding { span, what: What::Pattern(&pattern.name) }));
+        all.extend(matches.map(|span| Finding {
+            span,
+            what: What::Pattern(&pattern.name),
+        }));
     }
     all.sort_by_key(|finding| (finding.span.start, std::cmp::Reverse(finding.span.end)));
     all.into_iter().fold(Vec::new(), |mut apart, finding| {
@@ -102,7 +115,10 @@ fn redact(text: &str, findings: &[Finding<'_>]) -> Verdict {
         _ if !alike => reason("several-redacted").count("count", count as u64).build(),
         What::CardNumber => counted(count, "card-number-redacted", "card-numbers-redacted"),
         What::Pattern(name) if count == 1 => reason("pattern-redacted").name("pattern", name).build(),
-        What::Pattern(name) => reason("pattern-redacted-often").count("count", count as u64).name("pattern", name).build(),
+        What::Pattern(name) => reason("pattern-redacted-often")
+            .count("count", count as u64)
+            .name("pattern", name)
+            .build(),
     };
     Verdict::Redact(Redaction { text: out, reason })
 }
@@ -112,7 +128,11 @@ fn deny(reason: Reason) -> Verdict {
 }
 
 fn counted(count: usize, one: &str, many: &str) -> Reason {
-    if count == 1 { reason(one).build() } else { reason(many).count("count", count as u64).build() }
+    if count == 1 {
+        reason(one).build()
+    } else {
+        reason(many).count("count", count as u64).build()
+    }
 }
 
 #[cfg(test)]

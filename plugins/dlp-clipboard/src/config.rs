@@ -129,7 +129,9 @@ impl Pattern {
             .build()
             .map_err(|error| ConfigError::new(format!("{path}.pattern: {error}")))?;
         if regex.is_match("") {
-            return Err(ConfigError::new(format!("{path}.pattern: it matches the empty text, so it would be found everywhere")));
+            return Err(ConfigError::new(format!(
+                "{path}.pattern: it matches the empty text, so it would be found everywhere"
+            )));
         }
         Ok(regex)
     }

@@ -35,7 +35,9 @@ pub(crate) fn end(text: &str, at: usize) -> Option<usize> {
 }
 
 fn longest_valid(chars: &[u8]) -> Option<usize> {
-    (MIN_CHARS..=chars.len()).rev().find(|count| chars.get(..*count).is_some_and(remainder_is_one))
+    (MIN_CHARS..=chars.len())
+        .rev()
+        .find(|count| chars.get(..*count).is_some_and(remainder_is_one))
 }
 
 fn end_after(bytes: &[u8], start: usize, count: usize) -> usize {

@@ -20,9 +20,14 @@ pub(crate) fn rank(config: Config, request: &Request, candidates: &[Candidate]) 
     }
     // Best first: with the image before without, then by room, then by name so that equal nodes have an order.
     fitting.sort_by(|(_, a, a_score), (_, b, b_score)| {
-        (b.has_image, b_score).cmp(&(a.has_image, a_score)).then_with(|| a.name.cmp(&b.name))
+        (b.has_image, b_score)
+            .cmp(&(a.has_image, a_score))
+            .then_with(|| a.name.cmp(&b.name))
     });
-    Ranking { order: fitting.into_iter().map(|(index, _, _)| index).collect(), rejected }
+    Ranking {
+        order: fitting.into_iter().map(|(index, _, _)| index).collect(),
+        rejected,
+    }
 }
 
 fn why_not(config: Config, request: &Request, candidate: &Candidate) -> Option<Reason> {
@@ -35,25 +40,45 @@ fn why_not(config: Config, request: &Request, candidate: &Candidate) -> Option<R
         return Some(reason.bytes("needed", request.memory_bytes).build());
     }
     if candidate.cpu_millicores_free < needed_cpu {
-        return Some(reason("too-little-cpu").count("free", candidate.cpu_millicores_free).count("needed", needed_cpu).build());
+        return Some(
+            reason("too-little-cpu")
+                .count("free", candidate.cpu_millicores_free)
+                .count("needed", needed_cpu)
+                .build(),
+        );
     }
     if candidate.sessions_free == 0 {
-        return Some(reason("no-session-free").count("limit", candidate.sessions_allocatable.into()).build());
+        return Some(
+            reason("no-session-free")
+                .count("limit", candidate.sessions_allocatable.into())
+                .build(),
+        );
     }
     None
 }
 
 /// The room that is left once the session is there: the mean of the free fractions of memory, processor and sessions.
 fn score(request: &Request, candidate: &Candidate) -> u128 {
-    let memory = fraction(candidate.memory_bytes_free.saturating_sub(request.memory_bytes), candidate.memory_bytes_allocatable);
-    let cpu = fraction(candidate.cpu_millicores_free.saturating_sub(request.cpu_millicores.into()), candidate.cpu_millicores_allocatable);
-    let sessions = fraction(candidate.sessions_free.saturating_sub(1).into(), candidate.sessions_allocatable.into());
+    let memory = fraction(
+        candidate.memory_bytes_free.saturating_sub(request.memory_bytes),
+        candidate.memory_bytes_allocatable,
+    );
+    let cpu = fraction(
+        candidate.cpu_millicores_free.saturating_sub(request.cpu_millicores.into()),
+        candidate.cpu_millicores_allocatable,
+    );
+    let sessions = fraction(
+        candidate.sessions_free.saturating_sub(1).into(),
+        candidate.sessions_allocatable.into(),
+    );
     (memory + cpu + sessions) / 3
 }
 
 /// A node that gives more than it has is full of room, one that has nothing has none.
 fn fraction(free: u64, allocatable: u64) -> u128 {
-    (u128::from(free) * WHOLE).checked_div(u128::from(allocatable)).map_or(0, |fraction| fraction.min(WHOLE))
+    (u128::from(free) * WHOLE)
+        .checked_div(u128::from(allocatable))
+        .map_or(0, |fraction| fraction.min(WHOLE))
 }
 
 #[cfg(test)]
@@ -100,11 +125,26 @@ mod tests {
 
     #[test]
     fn the_node_with_the_most_room_left_comes_first() {
-        let full = Candidate { memory_bytes_free: 3 * GIB, ..node("full") };
-        let empty = Candidate { memory_bytes_free: 16 * GIB, cpu_millicores_free: 8000, sessions_free: 10, ..node("empty") };
+        let full = Candidate {
+            memory_bytes_free: 3 * GIB,
+            ..node("full")
+        };
+        let empty = Candidate {
+            memory_bytes_free: 16 * GIB,
+            cpu_millicores_free: 8000,
+            sessions_free: 10,
+            ..node("empty")
+        };
         // More bytes free, but of far more: the same fraction decides, not the size.
-        let large = Candidate { memory_bytes_allocatable: 64 * GIB, memory_bytes_free: 20 * GIB, ..node("large") };
-        assert_eq!(order(Config::default(), &[full, large, node("half"), empty]), ["empty", "half", "large", "full"]);
+        let large = Candidate {
+            memory_bytes_allocatable: 64 * GIB,
+            memory_bytes_free: 20 * GIB,
+            ..node("large")
+        };
+        assert_eq!(
+            order(Config::default(), &[full, large, node("half"), empty]),
+            ["empty", "half", "large", "full"]
+        );
     }
 
     #[test]
@@ -132,27 +172,55 @@ mod tests {
     #[test]
     fn each_rejection_has_its_reason_with_numbers() {
         let nodes = [
-            Candidate { has_image: false, ..node("no image") },
-            Candidate { memory_bytes_free: 2 * GIB - 1, ..node("memory") },
-            Candidate { cpu_millicores_free: 999, ..node("cpu") },
-            Candidate { sessions_free: 0, ..node("sessions") },
-            Candidate { memory_bytes_free: 2 * GIB, cpu_millicores_free: 1000, sessions_free: 1, ..node("just enough") },
+            Candidate {
+                has_image: false,
+                ..node("no image")
+            },
+            Candidate {
+                memory_bytes_free: 2 * GIB - 1,
+                ..node("memory")
+            },
+            Candidate {
+                cpu_millicores_free: 999,
+                ..node("cpu")
+            },
+            Candidate {
+                sessions_free: 0,
+                ..node("sessions")
+            },
+            Candidate {
+                memory_bytes_free: 2 * GIB,
+                cpu_millicores_free: 1000,
+                sessions_free: 1,
+                ..node("just enough")
+            },
         ];
         let ranking = rank(Config::default(), &request(), &nodes);
         assert_eq!(ranking.order, [4]);
         let reasons = [
             reason("image-missing").name("image", "gatewright/desktop").build(),
-            reason("too-little-memory").bytes("free", 2 * GIB - 1).bytes("needed", 2 * GIB).build(),
+            reason("too-little-memory")
+                .bytes("free", 2 * GIB - 1)
+                .bytes("needed", 2 * GIB)
+                .build(),
             reason("too-little-cpu").count("free", 999).count("needed", 1000).build(),
             reason("no-session-free").count("limit", 10).build(),
         ];
-        let expected: Vec<Rejection> = (0_u32..).zip(reasons).map(|(candidate, reason)| Rejection { candidate, reason }).collect();
+        let expected: Vec<Rejection> = (0_u32..)
+            .zip(reasons)
+            .map(|(candidate, reason)| Rejection { candidate, reason })
+            .collect();
         assert_eq!(ranking.rejected, expected);
     }
 
     #[test]
     fn without_require_image_nodes_with_it_still_come_first() {
-        let empty = Candidate { has_image: false, memory_bytes_free: 16 * GIB, sessions_free: 10, ..node("empty") };
+        let empty = Candidate {
+            has_image: false,
+            memory_bytes_free: 16 * GIB,
+            sessions_free: 10,
+            ..node("empty")
+        };
         let nodes = [empty, node("has it")];
         assert_eq!(order(Config { require_image: false }, &nodes), ["has it", "empty"]);
         assert_eq!(order(Config::default(), &nodes), ["has it"]);
@@ -160,7 +228,12 @@ mod tests {
 
     #[test]
     fn odd_numbers_do_no_harm() {
-        let nothing = Candidate { memory_bytes_allocatable: 0, cpu_millicores_allocatable: 0, sessions_allocatable: 0, ..node("nothing") };
+        let nothing = Candidate {
+            memory_bytes_allocatable: 0,
+            cpu_millicores_allocatable: 0,
+            sessions_allocatable: 0,
+            ..node("nothing")
+        };
         let most = Candidate {
             memory_bytes_allocatable: 1,
             memory_bytes_free: u64::MAX,

@@ -60,7 +60,10 @@ fn host_config(spec: &Spec) -> Result<HostConfig, Error> {
         }]),
         cap_drop: Some(vec![text("ALL")]),
         security_opt: Some(vec![text("no-new-privileges")]),
-        restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), ..RestartPolicy::default() }),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            ..RestartPolicy::default()
+        }),
         log_config: Some(HostConfigLogConfig {
             typ: Some(text("json-file")),
             config: Some(HashMap::from([(text("max-size"), text("1m")), (text("max-file"), text("1"))])),

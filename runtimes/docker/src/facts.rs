@@ -1,8 +1,6 @@
 //! What the engine says: about itself, its images and the containers.
 
-use bollard_stubs::models::{
-    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, SystemInfo,
-};
+use bollard_stubs::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, SystemInfo};
 use gatewright_sdk::http::{Method, Request};
 use gatewright_sdk::log;
 use gatewright_sdk::runtime::{Container, EngineInfo, Error, Limits, State};
@@ -44,7 +42,11 @@ pub(crate) fn capabilities() -> Result<EngineInfo, Error> {
 /// Whether the engine answers.
 pub(crate) fn health() -> Result<(), Error> {
     let response = engine::send(Request::new(Method::Get, "/_ping"))?;
-    if response.status == 200 { Ok(()) } else { Err(engine::failure(response)) }
+    if response.status == 200 {
+        Ok(())
+    } else {
+        Err(engine::failure(response))
+    }
 }
 
 /// Names of the images that the engine has.
@@ -60,7 +62,10 @@ pub(crate) fn images() -> Result<Vec<String>, Error> {
 /// How a container is.
 pub(crate) fn inspect(id: &str) -> Result<Container, Error> {
     let found: ContainerInspectResponse = engine::get(engine::request(Method::Get, &format!("/containers/{}/json", engine::segment(id))))?;
-    let session = found.config.and_then(|config| config.labels).and_then(|mut labels| labels.remove(SESSION_LABEL));
+    let session = found
+        .config
+        .and_then(|config| config.labels)
+        .and_then(|mut labels| labels.remove(SESSION_LABEL));
     let (Some(id), Some(session), Some(state)) = (found.id, session, found.state) else {
         // A container that the host did not make is none as far as it is concerned.
         return Err(Error::NotFound);
@@ -71,8 +76,16 @@ pub(crate) fn inspect(id: &str) -> Result<Container, Error> {
         ContainerStateStatusEnum::PAUSED => State::Paused,
         _ => State::Exited,
     };
-    let exit_code = state.exit_code.filter(|_| kind == State::Exited).and_then(|code| i32::try_from(code).ok());
-    Ok(Container { id, session, state: kind, exit_code })
+    let exit_code = state
+        .exit_code
+        .filter(|_| kind == State::Exited)
+        .and_then(|code| i32::try_from(code).ok());
+    Ok(Container {
+        id,
+        session,
+        state: kind,
+        exit_code,
+    })
 }
 
 /// Every container that the host made, running or not.
@@ -83,8 +96,15 @@ pub(crate) fn list() -> Result<Vec<Container>, Error> {
 /// The id of a session's container.
 pub(crate) fn container_of(session: &str) -> Result<Option<String>, Error> {
     let filters = format!("{{\"label\":[\"{SESSION_LABEL}={}\"]}}", session.replace(['"', '\\'], ""));
-    let found = listed(engine::request(Method::Get, "/containers/json").query("all", "true").query("filters", &filters))?;
-    Ok(found.into_iter().find(|container| container.session == session).map(|container| container.id))
+    let found = listed(
+        engine::request(Method::Get, "/containers/json")
+            .query("all", "true")
+            .query("filters", &filters),
+    )?;
+    Ok(found
+        .into_iter()
+        .find(|container| container.session == session)
+        .map(|container| container.id))
 }
 
 fn listed(request: Request) -> Result<Vec<Container>, Error> {
@@ -106,5 +126,10 @@ fn summary(found: ContainerSummary) -> Option<Container> {
         _ => State::Exited,
     };
     // A list has exit codes in words only.
-    Some(Container { id: found.id?, session, state, exit_code: None })
+    Some(Container {
+        id: found.id?,
+        session,
+        state,
+        exit_code: None,
+    })
 }

@@ -32,7 +32,10 @@ impl Lifecycle for Docker {
     }
 
     fn stop(id: String, grace_secs: u32) -> Result<(), Error> {
-        engine::act(&format!("/containers/{}/stop", engine::segment(&id)), Some(("t", &grace_secs.to_string())))
+        engine::act(
+            &format!("/containers/{}/stop", engine::segment(&id)),
+            Some(("t", &grace_secs.to_string())),
+        )
     }
 
     fn destroy(id: String) -> Result<(), Error> {

@@ -1,5 +1,4 @@
 //! Against answers recorded from Docker 20.10.24, and against the shortened ones that the host's guard makes of them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -32,7 +31,11 @@ fn engine(answers: Vec<(u16, Vec<u8>)>) -> Asked {
 }
 
 fn lines(asked: &Asked) -> Vec<String> {
-    asked.borrow().iter().map(|request| format!("{:?} {}", request.method, request.path)).collect()
+    asked
+        .borrow()
+        .iter()
+        .map(|request| format!("{:?} {}", request.method, request.path))
+        .collect()
 }
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -55,19 +58,30 @@ fn spec() -> Spec {
         network: Network::None,
         session_folder: format!("/var/lib/gatewright/sessions/{SESSION}"),
         session_mount: "/run/session".into(),
-        labels: vec![("gatewright.deployment".into(), "d".into()), ("gatewright.session".into(), SESSION.into())],
+        labels: vec![
+            ("gatewright.deployment".into(), "d".into()),
+            ("gatewright.session".into(), SESSION.into()),
+        ],
     }
 }
 
 fn container(state: State, exit_code: Option<i32>) -> Container {
-    Container { id: ID.into(), session: SESSION.into(), state, exit_code }
+    Container {
+        id: ID.into(),
+        session: SESSION.into(),
+        state,
+        exit_code,
+    }
 }
 
 #[test]
 fn create_sends_every_limit_and_nothing_else() {
     let asked = engine(vec![(201, fixture("created"))]);
     assert_eq!(Docker::create(spec()), Ok(ID.to_owned()));
-    assert_eq!(lines(&asked), [format!("Method::Post /v1.41/containers/create?name=gatewright-{SESSION}")]);
+    assert_eq!(
+        lines(&asked),
+        [format!("Method::Post /v1.41/containers/create?name=gatewright-{SESSION}")]
+    );
     let request = asked.borrow().first().cloned().unwrap();
     assert_eq!(request.headers, [("content-type".to_owned(), "application/json".to_owned())]);
     let body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -97,7 +111,10 @@ fn create_sends_every_limit_and_nothing_else() {
 
 #[test]
 fn create_finds_what_an_earlier_call_made() {
-    let asked = engine(vec![(409, said("Conflict. The container name is already in use")), (200, fixture("list"))]);
+    let asked = engine(vec![
+        (409, said("Conflict. The container name is already in use")),
+        (200, fixture("list")),
+    ]);
     assert_eq!(Docker::create(spec()), Ok(ID.to_owned()));
     let list = lines(&asked).pop().unwrap();
     assert_eq!(
@@ -114,7 +131,10 @@ fn what_create_fails_with_is_told_apart() {
     engine(vec![(404, said("No such image: gatewright/terminal:dev"))]);
     assert_eq!(Docker::create(spec()), Err(Error::ImageMissing("gatewright/terminal:dev".into())));
     engine(vec![(400, said("Minimum memory limit allowed is 6MB"))]);
-    assert_eq!(Docker::create(spec()), Err(Error::Engine("Minimum memory limit allowed is 6MB".into())));
+    assert_eq!(
+        Docker::create(spec()),
+        Err(Error::Engine("Minimum memory limit allowed is 6MB".into()))
+    );
     engine(vec![(500, said("write /var/lib/docker: no space left on device"))]);
     assert!(matches!(Docker::create(spec()), Err(Error::NoCapacity(_))));
     engine(vec![(502, b"<html>bad gateway</html>".to_vec())]);
@@ -127,10 +147,16 @@ fn what_create_fails_with_is_told_apart() {
 fn a_limit_of_nothing_is_no_limit_and_so_refused() {
     for spec in [
         Spec { memory_bytes: 0, ..spec() },
-        Spec { cpu_millicores: 0, ..spec() },
+        Spec {
+            cpu_millicores: 0,
+            ..spec()
+        },
         Spec { pids: 0, ..spec() },
         Spec { shm_bytes: 0, ..spec() },
-        Spec { memory_bytes: u64::MAX, ..spec() },
+        Spec {
+            memory_bytes: u64::MAX,
+            ..spec()
+        },
     ] {
         let asked = engine(Vec::new());
         assert!(matches!(Docker::create(spec), Err(Error::Unsupported(_))));
@@ -166,7 +192,12 @@ fn destroy_is_done_when_it_is_gone() {
     assert_eq!(Docker::destroy(ID.into()), Ok(()));
 
     let busy = || (409, said(&format!("removal of container {ID} is already in progress")));
-    let asked = engine(vec![busy(), (200, fixture("inspect-running")), (200, fixture("inspect-exited")), (404, said("No such container"))]);
+    let asked = engine(vec![
+        busy(),
+        (200, fixture("inspect-running")),
+        (200, fixture("inspect-exited")),
+        (404, said("No such container")),
+    ]);
     assert_eq!(Docker::destroy(ID.into()), Ok(()));
     assert_eq!(lines(&asked).pop(), Some(format!("Method::Get {path}/json")));
 
@@ -203,7 +234,10 @@ fn lists_hold_only_containers_with_a_session() {
     let other = json!({ "Id": "00", "Names": ["/somebody-elses"], "Labels": {}, "State": "running" });
     list.as_array_mut().unwrap().push(other);
     let asked = engine(vec![(200, list.to_string().into_bytes())]);
-    assert_eq!(<Docker as gatewright_sdk::runtime::Lifecycle>::list(), Ok(vec![container(State::Running, None)]));
+    assert_eq!(
+        <Docker as gatewright_sdk::runtime::Lifecycle>::list(),
+        Ok(vec![container(State::Running, None)])
+    );
     assert_eq!(lines(&asked), ["Method::Get /v1.41/containers/json?all=true"]);
 }
 
@@ -225,9 +259,15 @@ fn the_guards_shortened_answers_are_enough() {
     let answers = [info, images, inspected, listed];
     engine(answers.into_iter().map(|answer| (200, answer.to_string().into_bytes())).collect());
     assert_eq!(Docker::capabilities().unwrap().enforced, Limits::CPU | Limits::MEMORY | Limits::SHM);
-    assert_eq!(<Docker as gatewright_sdk::runtime::Images>::list(), Ok(vec!["a:1".to_owned(), "b:1".to_owned()]));
+    assert_eq!(
+        <Docker as gatewright_sdk::runtime::Images>::list(),
+        Ok(vec!["a:1".to_owned(), "b:1".to_owned()])
+    );
     assert_eq!(Docker::inspect(ID.into()), Ok(container(State::Paused, None)));
-    assert_eq!(<Docker as gatewright_sdk::runtime::Lifecycle>::list(), Ok(vec![container(State::Created, None)]));
+    assert_eq!(
+        <Docker as gatewright_sdk::runtime::Lifecycle>::list(),
+        Ok(vec![container(State::Created, None)])
+    );
 }
 
 #[test]
@@ -237,7 +277,10 @@ fn the_engine_says_what_it_is_and_which_images_it_has() {
     assert_eq!(info.engine, "docker 20.10.24+dfsg1");
     assert_eq!((info.cpu_millicores, info.memory_bytes), (2000, 25_276_063_744));
     assert_eq!(info.enforced, Limits::all());
-    assert_eq!(<Docker as gatewright_sdk::runtime::Images>::list(), Ok(vec!["gatewright/terminal:dev".to_owned()]));
+    assert_eq!(
+        <Docker as gatewright_sdk::runtime::Images>::list(),
+        Ok(vec!["gatewright/terminal:dev".to_owned()])
+    );
 }
 
 #[test]
@@ -249,7 +292,10 @@ fn health_and_what_the_host_says_about_the_way() {
     for (given, expected) in [
         (http::Error::Unreachable, Error::Unreachable),
         (http::Error::Timeout, Error::Unreachable),
-        (http::Error::Refused("field Privileged".into()), Error::Refused("field Privileged".into())),
+        (
+            http::Error::Refused("field Privileged".into()),
+            Error::Refused("field Privileged".into()),
+        ),
         (http::Error::NotGranted, Error::Refused("endpoint is not granted".into())),
         (http::Error::Protocol, Error::Engine("answer is not http".into())),
     ] {

@@ -46,7 +46,11 @@ pub fn parse_config<T: DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        ConfigError::new(if matches!(path.as_str(), "." | "?") { cause.to_string() } else { format!("{path}: {cause}") })
+        ConfigError::new(if matches!(path.as_str(), "." | "?") {
+            cause.to_string()
+        } else {
+            format!("{path}: {cause}")
+        })
     })?;
     json.end().map_err(|error| ConfigError::new(error.to_string()))?;
     Ok(value)
@@ -64,7 +68,6 @@ fn text() -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
@@ -98,6 +101,11 @@ mod tests {
     fn natively_it_comes_from_the_test() {
         assert_eq!(config::<Outer>().unwrap(), Outer { list: Vec::new() });
         crate::testing::set_config(r#"{"list":[{"limit":7}]}"#);
-        assert_eq!(config::<Outer>().unwrap(), Outer { list: vec![Inner { limit: 7 }] });
+        assert_eq!(
+            config::<Outer>().unwrap(),
+            Outer {
+                list: vec![Inner { limit: 7 }]
+            }
+        );
     }
 }

@@ -81,7 +81,7 @@ macro_rules! export_credential {
             #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported from a component only"))]
             type Chosen = $crate::credential::Exported<$provider>;
             #[cfg(target_arch = "wasm32")]
-            $crate::credential::bindings::export_generated!(Chosen with_types_in $crate::credential::bindings);
+    $crate::credential::bindings::export_generated!(Chosen with_types_in $crate::credential::bindings);
         };
     };
 }

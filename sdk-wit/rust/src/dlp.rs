@@ -57,7 +57,7 @@ macro_rules! export_clipboard_rule {
             #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported from a component only"))]
             type Rule = $crate::dlp::Exported<$rule>;
             #[cfg(target_arch = "wasm32")]
-            $crate::dlp::bindings::export_generated!(Rule with_types_in $crate::dlp::bindings);
+    $crate::dlp::bindings::export_generated!(Rule with_types_in $crate::dlp::bindings);
         };
     };
 }

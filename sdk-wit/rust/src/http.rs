@@ -53,7 +53,12 @@ impl Request {
     /// A request without query, headers and body. `path` begins with `/`; use [`path_segment`] for what comes from elsewhere.
     #[must_use]
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new() }
+        Self {
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     /// Adds a parameter to the query, percent-encoded.
@@ -159,9 +164,17 @@ mod transport {
     }
 
     pub(super) fn send(endpoint: &str, request: Request) -> Result<Response, Error> {
-        let request = wit::Request { method: request.method, path: request.path, headers: request.headers, body: request.body };
+        let request = wit::Request {
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+            body: request.body,
+        };
         let response = wit::send(endpoint, &request).map_err(error)?;
-        Ok(Response { status: response.status, body: Body(response.body) })
+        Ok(Response {
+            status: response.status,
+            body: Body(response.body),
+        })
     }
 
     fn error(error: wit::Error) -> Error {
@@ -197,7 +210,10 @@ mod transport {
     #[expect(clippy::needless_pass_by_value, reason = "the same as on wasm")]
     pub(super) fn send(endpoint: &str, request: Request) -> Result<Response, Error> {
         let answer = crate::testing::answer(endpoint, &request)?;
-        Ok(Response { status: answer.status, body: Body(RefCell::new(answer.body.into())) })
+        Ok(Response {
+            status: answer.status,
+            body: Body(RefCell::new(answer.body.into())),
+        })
     }
 }
 
@@ -209,7 +225,9 @@ mod tests {
     #[test]
     fn what_comes_from_elsewhere_cannot_change_the_path() {
         assert_eq!(path_segment("a/../b?x=1#ä"), "a%2F..%2Fb%3Fx%3D1%23%C3%A4");
-        let request = Request::new(Method::Get, "/v1/list").query("all", "true").query("filters", r#"{"a":["b&c=d"]}"#);
+        let request = Request::new(Method::Get, "/v1/list")
+            .query("all", "true")
+            .query("filters", r#"{"a":["b&c=d"]}"#);
         assert_eq!(request.path, "/v1/list?all=true&filters=%7B%22a%22%3A%5B%22b%26c%3Dd%22%5D%7D");
     }
 
@@ -219,7 +237,10 @@ mod tests {
         let sent = body.clone();
         set_http(move |endpoint, request| {
             assert_eq!((endpoint, request.path.as_str()), ("engine", "/x"));
-            Ok(Answer { status: 200, body: sent.clone() })
+            Ok(Answer {
+                status: 200,
+                body: sent.clone(),
+            })
         });
         let get = || Request::new(Method::Get, "/x").send("engine");
         assert_eq!(get().and_then(|r| r.bytes(200_000)), Ok(body));

@@ -57,7 +57,7 @@ macro_rules! export_placement {
             #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported from a component only"))]
             type Chosen = $crate::placement::Exported<$strategy>;
             #[cfg(target_arch = "wasm32")]
-            $crate::placement::bindings::export_generated!(Chosen with_types_in $crate::placement::bindings);
+    $crate::placement::bindings::export_generated!(Chosen with_types_in $crate::placement::bindings);
         };
     };
 }

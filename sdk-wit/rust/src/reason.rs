@@ -11,7 +11,10 @@ use crate::{ParamValue, Reason};
 /// ```
 #[must_use]
 pub fn reason(code: &str) -> ReasonBuilder {
-    ReasonBuilder(Reason { code: code.to_owned(), params: Vec::new() })
+    ReasonBuilder(Reason {
+        code: code.to_owned(),
+        params: Vec::new(),
+    })
 }
 
 /// A reason in the making.

@@ -155,7 +155,7 @@ macro_rules! export_runtime {
             #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "exported from a component only"))]
             type Chosen = $crate::runtime::Exported<$backend>;
             #[cfg(target_arch = "wasm32")]
-            $crate::runtime::bindings::export_generated!(Chosen with_types_in $crate::runtime::bindings);
+    $crate::runtime::bindings::export_generated!(Chosen with_types_in $crate::runtime::bindings);
         };
     };
 }

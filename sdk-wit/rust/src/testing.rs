@@ -52,5 +52,9 @@ pub fn set_http(handler: impl FnMut(&str, &crate::http::Request) -> Result<Answe
 
 #[cfg(feature = "runtime")]
 pub(crate) fn answer(endpoint: &str, request: &crate::http::Request) -> Result<Answer, crate::http::Error> {
-    HTTP.with_borrow_mut(|handler| handler.as_mut().map_or(Err(crate::http::Error::Unreachable), |handler| handler(endpoint, request)))
+    HTTP.with_borrow_mut(|handler| {
+        handler
+            .as_mut()
+            .map_or(Err(crate::http::Error::Unreachable), |handler| handler(endpoint, request))
+    })
 }
