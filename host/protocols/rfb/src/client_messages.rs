@@ -23,7 +23,6 @@ const QEMU: u8 = 255;
 
 /// noVNC lists 24; TigerVNC's viewer about 40.
 const MAX_ENCODINGS: u16 = 256;
-const MAX_SCREENS: u8 = 16;
 
 /// Inspects what the browser sends.
 #[derive(Debug)]
@@ -174,12 +173,14 @@ impl ClientInspector {
         Ok(Framed::Done)
     }
 
+    /// Writes the message anew: one screen of the whole size, with the id and flags that the target gave it. Nothing else of
+    /// it goes on, since TigerVNC before 1.13 reads what follows the type as further messages when it comes in two pieces.
     fn set_desktop_size(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
         self.shared.require_announced(Extension::SetDesktopSize)?;
         let Some([_, _, w1, w0, h1, h0, screens, _]) = relay.peek() else {
             return Ok(Framed::NeedMore);
         };
-        if screens > MAX_SCREENS {
+        if screens != 1 {
             return Err(Violation::ScreenCount(screens));
         }
         let size = Size {
@@ -187,7 +188,16 @@ impl ClientInspector {
             height: u16::from_be_bytes([h1, h0]),
         };
         size.check(&self.config.limits)?;
-        Ok(fixed(relay, 8 + 16 * usize::from(screens), self.input()))
+        if relay.rest().len() < 24 {
+            return Ok(Framed::NeedMore);
+        }
+        relay.skip(24);
+        if !self.config.view_only {
+            let [i3, i2, i1, i0, f3, f2, f1, f0] = self.shared.screen();
+            relay.write(&[SET_DESKTOP_SIZE, 0, w1, w0, h1, h0, 1, 0]);
+            relay.write(&[i3, i2, i1, i0, 0, 0, 0, 0, w1, w0, h1, h0, f3, f2, f1, f0]);
+        }
+        Ok(Framed::Done)
     }
 
     fn qemu(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
@@ -229,7 +239,6 @@ fn set_pixel_format(relay: &mut Relay<'_>) -> Result<Framed, Violation> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use crate::test_session::*;
     use crate::{PixelFormat, Violation};
 
@@ -338,7 +347,7 @@ mod tests {
         passes(&announced, from_server(&mut server, &announced));
         let all = [&QEMU_KEY[..], &RESIZE, &CONTINUOUS, &REQUEST, &KEY, &POINTER].concat();
         passes(&all, from_client(&mut client, &all));
-        let huge = [251, 0, 255, 255, 0, 1, 0, 0];
+        let huge = [251, 0, 255, 255, 0, 1, 1, 0];
         assert_eq!(from_client(&mut client, &huge).unwrap_err().code(), "rfb-framebuffer-size");
         let (mut server, mut client) = offering(false, &[-258, -308, -312, -313]);
         passes(&announced, from_server(&mut server, &announced));
@@ -349,12 +358,30 @@ mod tests {
     }
 
     #[test]
-    fn view_only_drops_input_and_nothing_else() {
+    fn a_resize_names_the_screen_of_the_target_and_nothing_else() {
+        let (mut server, mut client) = offering(false, &[-308]);
+        let screen = [7, 7, 7, 7, 0, 0, 0, 0, 0, 100, 0, 50, 8, 8, 8, 8];
+        let announced = [update(1), rect([0, 0, 100, 50], -308, &[[1, 0, 0, 0].as_slice(), &screen].concat())].concat();
+        passes(&announced, from_server(&mut server, &announced));
+        let asked = [251, 66, 3, 32, 2, 88, 1, 66, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6];
+        let sent = [251, 0, 3, 32, 2, 88, 1, 0, 7, 7, 7, 7, 0, 0, 0, 0, 3, 32, 2, 88, 8, 8, 8, 8];
+        let (out, rest, _) = from_client(&mut client, &asked).unwrap();
+        assert_eq!((out, rest), (sent.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn view_only_drops_input_and_clipboard_and_nothing_else() {
         let (mut server, mut client) = offering(true, &[-258, -308, -312, -313, EXTENDED_CLIPBOARD]);
         let announced = [vec![150], update(2), rect([0; 4], -258, &[]), rect([0, 0, 100, 50], -308, &[0; 4])].concat();
         passes(&announced, from_server(&mut server, &announced));
         let caps = cut_text(3, true, &[0x1F, 0, 0, 1, 0, 0, 0, 0]);
         passes(&caps, from_server(&mut server, &caps));
+        let out = [
+            cut_text(3, false, b"classic"),
+            cut_text(3, true, &[0x08, 0, 0, 1]),
+            cut_text(3, true, &[0x10, 0, 0, 1, 1, 2, 3]),
+        ];
+        is_dropped(from_server(&mut server, &out.concat()));
 
         let text = cut_text(6, false, b"classic");
         let notify = cut_text(6, true, &[0x08, 0, 0, 1]);

@@ -10,7 +10,34 @@
 //! - Clipboard text is surfaced as a [`ClipboardOffer`]. Nothing of that direction moves until [`ServerInspector::resume`] or
 //!   [`ClientInspector::resume`] is given a [`Decision`]; the other direction goes on.
 //!
-//! The crate reads no clock, opens no socket and never waits.
+//! A relay's loop for one direction, without its sockets:
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use gatewright_rfb::{Decision, ServerInspector, Step, Violation};
+//!
+//! /// Call with what was read; send what is in `out`.
+//! fn relay(
+//!     server: &mut ServerInspector,
+//!     input: &mut BytesMut, // grows by reads of, say, 64 KiB; never beyond MIN_READ_BUFFER more
+//!     out: &mut BytesMut,
+//!     decide: impl Fn(&str) -> Decision,
+//! ) -> Result<(), Violation> {
+//!     loop {
+//!         match server.inspect(input, out)? {
+//!             Step::NeedMore => return Ok(()),
+//!             // A real relay sends `out` and awaits the gate here, while the other direction goes on.
+//!             Step::Clipboard(offer) => {
+//!                 let decision = offer.text().map_or(Decision::Deny, &decide);
+//!                 server.resume(decision, out);
+//!             }
+//!             Step::AwaitingDecision => unreachable!("resumed above"),
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! The crate reads no clock, opens no socket and never waits: a peer that goes silent is the caller's to time out.
 #![forbid(unsafe_code)]
 
 mod client_messages;

@@ -68,6 +68,10 @@ pub(crate) fn start(relay: &mut Relay<'_>, config: &Config, shared: &Shared) -> 
         }
         Encoding::Tight => {
             rect.check_inside(shared.size())?;
+            if rect.area() == 0 {
+                // noVNC 1.7 loses its place behind an empty rectangle with a palette, and would then read pixels as messages.
+                return Err(Violation::EmptyRect);
+            }
             Payload::Tight(Tight::new(rect))
         }
         Encoding::Zrle => {
@@ -174,6 +178,12 @@ impl Payload {
                     let Some([screens, _, _, _]) = relay.peek() else {
                         return Ok(Framed::NeedMore);
                     };
+                    if screens > 0 {
+                        let Some([_, _, _, _, i3, i2, i1, i0, _, _, _, _, _, _, _, _, f3, f2, f1, f0]) = relay.peek() else {
+                            return Ok(Framed::NeedMore);
+                        };
+                        shared.set_screen([i3, i2, i1, i0, f3, f2, f1, f0]);
+                    }
                     let (reason, status) = (rect.x, rect.y);
                     // A refused request of this client leaves the size as it was.
                     if reason != 1 || status == 0 {
@@ -234,7 +244,6 @@ fn check_cursor(rect: Rect, config: &Config) -> Result<(), Violation> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use crate::test_session::*;
     use crate::{Size, Violation};
 
@@ -331,15 +340,13 @@ mod tests {
             refused(rect([0, 0, 1025, 1], -239, &[])),
             Violation::CursorSize { width: 1025, height: 1 }
         );
+        assert_eq!(refused(rect([0, 0, 0, 10], 7, &[])), Violation::EmptyRect);
         assert_eq!(refused(rect([0, 0, 1, 1], 0x574d_5664, &[2, 0])), Violation::CursorType(2));
         assert_eq!(
             refused(rect([0, 0, 40_000, 1], -223, &[])),
             Violation::FramebufferSize { width: 40_000, height: 1 }
         );
-        assert_eq!(
-            refused(rect([0, 0, 16384, 16384], -308, &[1, 0, 0, 0])).code(),
-            "rfb-framebuffer-size"
-        );
+        assert_eq!(refused(rect([0, 0, 16384, 16384], -308, &[0; 4])).code(), "rfb-framebuffer-size");
         assert_eq!(
             refused(rect([0, 0, 1, 1], 16, &[0, 0, 4, 9])),
             Violation::PixelLength { bytes: 1033, limit: 1032 }

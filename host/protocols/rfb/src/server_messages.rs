@@ -134,7 +134,13 @@ impl ServerInspector {
                 self.state = State::Rects;
             }
             BELL => relay.pass(1),
-            SERVER_CUT_TEXT => match CutText::start(relay, Direction::ToBrowser, false, &self.config.limits, &self.shared)? {
+            SERVER_CUT_TEXT => match CutText::start(
+                relay,
+                Direction::ToBrowser,
+                self.config.view_only,
+                &self.config.limits,
+                &self.shared,
+            )? {
                 None => return Ok(Framed::NeedMore),
                 Some(cut_text) => self.state = State::CutText(cut_text),
             },
@@ -182,7 +188,6 @@ pub(crate) fn fence_header(relay: &Relay<'_>, side: &'static str) -> Result<Opti
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use crate::Violation;
     use crate::test_session::*;
 

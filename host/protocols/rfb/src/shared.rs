@@ -1,7 +1,7 @@
 //! What the two directions know of each other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::{ClientInspector, Encoding, Limits, ServerInit, ServerInspector, Size, Violation};
 
@@ -10,7 +10,7 @@ use crate::{ClientInspector, Encoding, Limits, ServerInit, ServerInspector, Size
 pub struct Config {
     /// Caps.
     pub limits: Limits,
-    /// Whether keys, pointer, clipboard and resizing of the browser are dropped.
+    /// Whether keys, pointer and resizing of the browser, and the clipboard both ways, are dropped.
     pub view_only: bool,
     /// What the browser sees as the desktop's name, whatever the target says. At most 65,535 bytes are shown.
     pub desktop_name: String,
@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     /// Bits of the extensions announced.
     announced: AtomicU32,
     size: AtomicU32,
+    /// Id and flags of the target's first screen, which a resize has to name.
+    screen: AtomicU64,
     /// Fences that the server requested and the client has yet to answer, and the other way round.
     pub(crate) server_fences: Outstanding,
     pub(crate) client_fences: Outstanding,
@@ -76,6 +78,7 @@ impl Shared {
             offered: AtomicU32::new(Encoding::Raw.bit()),
             announced: AtomicU32::new(0),
             size: AtomicU32::new(size.packed()),
+            screen: AtomicU64::new(0),
             server_fences: Outstanding::default(),
             client_fences: Outstanding::default(),
         }
@@ -114,6 +117,15 @@ impl Shared {
 
     pub(crate) fn resize(&self, size: Size) {
         self.size.store(size.packed(), Ordering::Release);
+    }
+
+    /// Id and flags of the first screen, four bytes each.
+    pub(crate) fn screen(&self) -> [u8; 8] {
+        self.screen.load(Ordering::Acquire).to_be_bytes()
+    }
+
+    pub(crate) fn set_screen(&self, id_and_flags: [u8; 8]) {
+        self.screen.store(u64::from_be_bytes(id_and_flags), Ordering::Release);
     }
 }
 

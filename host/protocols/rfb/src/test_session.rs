@@ -1,5 +1,4 @@
 //! Sessions and messages for unit tests.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use bytes::{BufMut as _, BytesMut};
 

@@ -61,6 +61,9 @@ pub enum Violation {
         /// Known framebuffer height.
         framebuffer_height: u16,
     },
+    /// A Tight rectangle without pixels.
+    #[error("server sent a Tight rectangle without pixels")]
+    EmptyRect,
     /// A cursor beyond the cap.
     #[error("server sent a cursor of {width}x{height}, which is beyond the limit")]
     CursorSize {
@@ -95,8 +98,8 @@ pub enum Violation {
     /// More encodings than any client has.
     #[error("client listed {0} encodings, which is beyond the limit")]
     EncodingCount(u16),
-    /// More screens than allowed in a SetDesktopSize.
-    #[error("client asked for {0} screens, which is beyond the limit")]
+    /// A SetDesktopSize with other than one screen.
+    #[error("client asked for {0} screens, only one is supported")]
     ScreenCount(u8),
     /// A clipboard message beyond what is skipped.
     #[error("{side} claimed a clipboard message of {bytes} bytes, which is beyond the limit")]
@@ -148,6 +151,7 @@ impl Violation {
             Self::FenceLength { .. } => "rfb-fence-length",
             Self::FramebufferSize { .. } => "rfb-framebuffer-size",
             Self::RectOutside { .. } => "rfb-rect-outside",
+            Self::EmptyRect => "rfb-empty-rect",
             Self::CursorSize { .. } => "rfb-cursor-size",
             Self::CursorType(_) => "rfb-cursor-type",
             Self::TightControl(_) => "rfb-tight-control",

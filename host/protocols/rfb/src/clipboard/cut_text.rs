@@ -13,7 +13,8 @@ use crate::{Encoding, Limits, Violation};
 /// A cut text message of which the header has been read. Nothing of it is ever handed on as it came.
 pub(crate) struct CutText {
     direction: Direction,
-    /// View-only: text and its announcement are dropped.
+    /// View-only: text and its announcement are dropped. noVNC in its view-only mode does not even read the data of a "provide"
+    /// and would take it for messages.
     discard: bool,
     state: State,
 }
@@ -158,10 +159,8 @@ impl CutText {
                     let side = self.direction.sender();
                     let inflated = inflater.feed(chunk).map_err(|Malformed| Violation::ClipboardData { side })?;
                     relay.skip(count);
-                    let left = {
-                        *left -= count;
-                        *left
-                    };
+                    *left -= count;
+                    let left = *left;
                     let offer = match inflated {
                         Inflated::Text(bytes) => Pending::extended(self.direction, bytes),
                         Inflated::TooLarge(bytes) => Pending::too_large(self.direction, Form::Extended, u64::from(bytes)),

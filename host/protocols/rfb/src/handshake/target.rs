@@ -6,7 +6,7 @@ use super::{HandshakeError, Progress, SECURITY_NONE, SECURITY_VNC_AUTH, VERSION_
 use crate::{PixelFormat, Size};
 
 const MAX_REASON: u32 = 4096;
-const MAX_NAME: u32 = 64 * 1024;
+const MAX_NAME: u32 = 8 * 1024;
 
 /// What the target says of its desktop (RFC 6143 7.3.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +64,10 @@ impl TargetHandshake {
                 State::SecurityTypes => self.security_types(input, out),
                 State::Challenge => self.challenge(input, out),
                 State::SecurityResult => self.security_result(input, out),
-                State::ServerInit => match server_init(input)? {
-                    None => Ok(None),
-                    Some(init) => {
+                State::ServerInit => match server_init(input) {
+                    Ok(None) => Ok(None),
+                    Err(error) => Err(error),
+                    Ok(Some(init)) => {
                         out.put_slice(&PixelFormat::FIXED.set_message());
                         self.state = State::Over;
                         return Ok(Progress::Done(init));

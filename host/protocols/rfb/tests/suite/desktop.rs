@@ -82,7 +82,8 @@ impl Desktop {
             "-c",
             script,
         ]);
-        self.run(&mut command.env("FLAG", self.flag()));
+        let flag = self.flag();
+        self.run(command.env("FLAG", flag).stderr(Stdio::null()));
     }
 
     fn run(&mut self, command: &mut Command) -> &mut Child {

@@ -3,6 +3,7 @@
 
 mod desktop;
 mod pixels;
+mod recorded;
 mod splitting;
 mod viewer;
 mod xvnc;

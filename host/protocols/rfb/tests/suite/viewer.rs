@@ -39,6 +39,8 @@ pub struct Viewer {
     /// Bytes that came from the server and bytes that were handed on.
     pub received: u64,
     pub handed_on: u64,
+    /// What the server sent after the handshake, where somebody wants it.
+    pub recording: Option<Vec<u8>>,
     /// Texts that were offered, both ways.
     pub offers: Vec<String>,
     /// What is decided about the next ones; Allow when empty.
@@ -84,6 +86,7 @@ impl Viewer {
             shown: VecDeque::new(),
             received: 0,
             handed_on: 0,
+            recording: None,
             offers: Vec::new(),
             decisions: VecDeque::new(),
             width,
@@ -325,7 +328,11 @@ impl Viewer {
 
     /// Reads what has come, and hands it through the inspector.
     fn pump(&mut self, deadline: Instant) {
-        self.received += read_some(&mut self.stream, &mut self.input, deadline) as u64;
+        let count = read_some(&mut self.stream, &mut self.input, deadline);
+        self.received += count as u64;
+        if let Some(recording) = &mut self.recording {
+            recording.extend_from_slice(&self.input[self.input.len() - count..]);
+        }
         let mut out = BytesMut::new();
         loop {
             match self.server.inspect(&mut self.input, &mut out).unwrap() {

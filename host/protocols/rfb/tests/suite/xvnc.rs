@@ -102,6 +102,61 @@ fn several_hundred_updates_in_every_encoding_show_the_same_picture() {
     }
 }
 
+/// What noVNC 1.7 offers.
+pub const NOVNC: [i32; 24] = [
+    1,
+    7,
+    -260,
+    16,
+    21,
+    5,
+    2,
+    6,
+    0,
+    -26,
+    -254,
+    -223,
+    -224,
+    -258,
+    -261,
+    -308,
+    -309,
+    -312,
+    -313,
+    -307,
+    EXTENDED_CLIPBOARD,
+    -316,
+    0x574d_5664,
+    -239,
+];
+
+/// With `UPDATE_FIXTURES=1` this makes anew what `recorded.rs` reads.
+#[test]
+fn a_session_as_novnc_has_it() {
+    let mut desktop = Desktop::start();
+    std::fs::write(desktop.flag(), "").unwrap();
+    std::fs::write(desktop.flag().with_extension("slow"), "").unwrap();
+    desktop.terminal(ACTIVITY);
+    let mut viewer = Viewer::connect(desktop.connect());
+    viewer.recording = Some(Vec::new());
+    viewer.set_pixel_format();
+    viewer.set_encodings(&NOVNC);
+    viewer.request(false);
+    while viewer.updates() < 60 {
+        match viewer.message() {
+            Message::Update => viewer.request(true),
+            Message::Extended(flags, _) if flags & 0x0100_0000 != 0 => viewer.send_extended(0x1F00_0001, &[0; 4]),
+            _ => {}
+        }
+    }
+    for encoding in [COPY_RECT, TIGHT, -258, -308, 0x574d_5664] {
+        assert!(viewer.rects.contains_key(&encoding), "{encoding}: {:?}", viewer.rects);
+    }
+    if std::env::var_os("UPDATE_FIXTURES").is_some() {
+        std::fs::write(crate::recorded::FIXTURE, viewer.recording.unwrap()).unwrap();
+    }
+}
+
 /// All pixels, drawn anew.
 fn full_picture(viewer: &mut Viewer, encodings: &[i32]) -> Vec<[u8; 3]> {
     // What was asked for before is answered first.
