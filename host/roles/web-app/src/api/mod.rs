@@ -1,0 +1,17 @@
+//! What the REST API sends and takes. The wire contract: a change of the control plane's own types does not change it
+//! unnoticed.
+
+mod activity;
+mod home;
+mod me;
+mod names;
+mod plugins;
+mod sessions;
+mod workspaces;
+
+pub(crate) use activity::{ActivityPage, ActivitySearch};
+pub(crate) use home::Home;
+pub(crate) use me::{Credentials, Health, Me};
+pub(crate) use plugins::{Impact, Plugin, Plugins, Uploaded};
+pub(crate) use sessions::{Launch, Session, Sessions, Ticket};
+pub(crate) use workspaces::Workspaces;

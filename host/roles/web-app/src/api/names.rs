@@ -1,0 +1,49 @@
+//! Schemas of the names that `core` already has: the list in the document is the list in the code.
+
+use std::borrow::Cow;
+
+use gatewright_core::gate::{Gate, Outcome};
+use gatewright_core::session::SessionState;
+use gatewright_policy::Permission;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $all:expr;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let names: Vec<String> = $all.into_iter().map(Into::into).collect();
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).strip_suffix("Name").unwrap_or(stringify!($name)).into()
+            }
+        }
+    )*};
+}
+
+names! {
+    /// Where a session stands.
+    SessionStateName = SessionState::ALL.map(SessionState::as_str);
+    /// A gate.
+    GateName = Gate::ALL.map(Gate::as_str);
+    /// What became of an item at a gate.
+    OutcomeName = [Outcome::Allowed, Outcome::Redacted, Outcome::Denied, Outcome::Failed].map(Outcome::as_str);
+    /// What a role may be allowed to do.
+    PermissionName = Permission::ALL.iter().map(|one| one.as_str());
+    /// What a plugin decides.
+    PluginKindName = ["placement", "dlp", "credential", "runtime"];
+    /// Where a plugin's version stands.
+    VersionStateName = ["uploaded", "compiling", "needs-approval", "ready", "active", "failed"];
+    /// What a workspace reaches.
+    NetworkName = ["none", "internet"];
+    /// What an event is about.
+    EventKindName = ["verdict", "audit"];
+}

@@ -1,0 +1,9 @@
+//! The endpoints of the REST API, by what they are about.
+
+pub(crate) mod activity;
+pub(crate) mod events;
+pub(crate) mod home;
+pub(crate) mod login;
+pub(crate) mod plugins;
+pub(crate) mod sessions;
+pub(crate) mod workspaces;
