@@ -1,5 +1,5 @@
 //! What `wit-bindgen` makes of the shared package `gatewright:types`.
-#![allow(missing_docs, unreachable_pub, clippy::indexing_slicing, reason = "generated code")]
+#![expect(missing_docs, reason = "generated code")]
 
 wit_bindgen::generate!({
     inline: "

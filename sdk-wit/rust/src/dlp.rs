@@ -3,7 +3,6 @@
 use std::marker::PhantomData;
 
 #[doc(hidden)]
-#[allow(missing_docs, unreachable_pub, clippy::indexing_slicing, reason = "generated code")]
 pub mod bindings {
     wit_bindgen::generate!({
         path: ["../wit/types@0.1.0", "../wit/dlp@0.1.0"],
