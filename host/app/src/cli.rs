@@ -24,11 +24,7 @@ pub enum Command {
     ConfigSchema,
     /// Compile a plugin read from standard input (the host starts itself this way, with limits).
     #[command(hide = true)]
-    CompileComponent {
-        /// Where compiled plugins are kept.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<std::ffi::OsString>,
-    },
+    CompileComponent,
 }
 
 /// Flags of `serve`. Each goes before the environment, the file and the default.

@@ -1,11 +1,16 @@
 //! The gatewright binary as a library: configuration, wiring of the roles, supervision. No business logic.
 //!
-//! The whole-stack tests start the product through [`serve`], in their own process or in a child.
+//! The binary calls [`run`]; the whole-stack tests call it too, with hooks in the session saga.
 #![forbid(unsafe_code)]
 
 pub mod cli;
 pub mod conf;
-pub mod data_dir;
-pub mod logging;
-pub mod serve;
+mod data_dir;
+mod first_login;
+mod logging;
+mod node;
+mod run;
+mod serve;
 pub mod welcome;
+
+pub use run::run;

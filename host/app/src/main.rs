@@ -1,2 +1,9 @@
 //! The gatewright binary.
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    gatewright_app::run(Arc::new(gatewright_control::NoHooks))
+}

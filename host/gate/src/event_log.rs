@@ -80,7 +80,7 @@ async fn run(control: Arc<dyn Control>, mut receiver: mpsc::Receiver<Pending>, s
         };
         for done in waiting {
             // Whoever asked may be gone: the event is recorded all the same.
-            drop(done.send(outcome));
+            let _ = done.send(outcome);
         }
     }
 }

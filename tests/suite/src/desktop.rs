@@ -31,7 +31,8 @@ const REQUEST: u32 = 1 << 25;
 const NOTIFY: u32 = 1 << 27;
 const PROVIDE: u32 = 1 << 28;
 
-type Socket = WebSocketStream<TlsStream<TcpStream>>;
+/// The WebSocket that a desktop is spoken to over.
+pub type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// Something that the desktop said.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod engine;
 mod person;
 mod product;
 
-pub use desktop::{Closed, Desktop, Heard};
+pub use desktop::{Closed, Desktop, Heard, Socket};
 pub use engine::Engine;
 pub use person::Person;
 pub use product::{Hook, Product};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::BytesMut;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_identity::VerifiedTicket;
 use gatewright_ports::control::SessionContext;

@@ -1,0 +1,229 @@
+//! All roles in one process: wired at their ports, started in order, stopped in the other.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use gatewright_core::{NodeId, Timestamp};
+use gatewright_agent::{Agent, AgentConfig, Reserve, follow_runtime_plugin};
+use gatewright_connection_proxy::{ConnectionProxy, ProxyConf};
+use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks};
+use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, PublicOrigin, Upstream, Upstreams};
+use gatewright_identity::{CertificateResolver, PublicCa, PublicNames, ServerCertificate, TicketSigner};
+use gatewright_plugin_host::{Approved, HostConfig, PluginHost, PluginSlots};
+use gatewright_ports::{AgentControl, Control, SessionStreams};
+use gatewright_web_app::{WebApp, WebAppConf};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::conf::Conf;
+use crate::data_dir::DataDir;
+use crate::welcome::{Authority, Welcome};
+use crate::{first_login, node};
+
+/// Between two signs of life of this process's own agent.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long the box waits for the agent's first sign of life: an engine that is down must not hold it up for ever.
+const FIRST_SIGN: Duration = Duration::from_secs(15);
+/// How often the public certificate is looked at.
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3600);
+
+/// Starts everything, prints the box, and serves until `stop`.
+///
+/// # Errors
+/// What keeps it from starting. Once it serves, nothing does but a panic in this function's own task.
+pub async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: CancellationToken) -> anyhow::Result<()> {
+    let began = Timestamp::from(SystemTime::now());
+    print_conf(&conf)?;
+    let data = DataDir::take(&conf.data_dir)?;
+    let plugins = plugin_host(&data)?;
+    let approvals = conf.grants.iter().map(|(name, grants)| (name.clone(), Approved::endpoints(grants.iter())));
+    let approvals: std::collections::BTreeMap<_, _> = approvals.collect();
+    let engine = Arc::new(HostEngine::new(Arc::clone(&plugins), approvals.clone()));
+    let (control, report) = ControlPlane::open(control_config(&conf, &data, hooks)?, engine)
+        .await
+        .context("the control plane can't be opened")?;
+    first_login::keep(data.path(), &report.passwords)?;
+    for (file, why) in &report.bad_plugins {
+        tracing::error!(%file, error = %why, "A bundled plugin can't be used");
+    }
+    let signer = TicketSigner::open(&folder(&data, "tickets")?)?;
+    let port: Arc<dyn Control> = Arc::new(control.clone());
+    let tasks = TaskTracker::new();
+
+    let node = node::id(data.path())?;
+    let slots = Arc::new(PluginSlots::new());
+    let deployment = control.deployment_id().await.context("the deployment has no id")?;
+    let agent = Agent::open(agent_config(&conf, node, deployment), Arc::clone(&slots))?;
+    let runtime = conf.agent.runtime.clone();
+    let approved = approvals.get(&runtime).cloned().unwrap_or_default();
+    tasks.spawn(follow_runtime_plugin(runtime, Arc::clone(&port), Arc::clone(&plugins), approved, slots, stop.clone()));
+    let agent = Arc::new(agent);
+    control.register_agent(node, Arc::clone(&agent) as Arc<dyn AgentControl>);
+    let (running, to_control, ended) = (Arc::clone(&agent), Arc::clone(&port), stop.clone());
+    tasks.spawn(async move { running.run(to_control, ended).await });
+
+    let proxy_conf = ProxyConf {
+        control: port,
+        plugins,
+        tickets: signer.verifier(),
+        agents: HashMap::from([(node, Arc::clone(&agent) as Arc<dyn SessionStreams>)]),
+        clipboard_max_bytes: u32::try_from(conf.clipboard_max_bytes)?,
+    };
+    let proxy = ConnectionProxy::start(proxy_conf, &tasks, stop.clone());
+    control.register_proxy(Arc::new(proxy.clone()));
+    let recovered = control.recover().await.context("sessions can't be recovered")?;
+    if recovered > 0 {
+        tracing::info!(sessions = recovered, "Sessions of the last run are being finished");
+    }
+
+    let (certificate, authority) = certificate(&conf, &data, &tasks, stop.clone())?;
+    let public_origin = conf.public_url.as_deref().map(str::parse::<PublicOrigin>).transpose()?;
+    let tickets = signer.verifier();
+    let web_app = WebApp::new(
+        control.clone(),
+        signer,
+        WebAppConf { public_origin: conf.public_url.clone(), web_dist: conf.web_dist.clone(), ..WebAppConf::default() },
+    )?;
+    let edge = Edge {
+        conf: EdgeConf {
+            listen: vec![conf.listen],
+            public_origin,
+            limits: EdgeLimits { drain: conf.drain, ..EdgeLimits::default() },
+        },
+        certificate,
+        tickets,
+        upstreams: Upstreams {
+            web_app: Upstream::Local(gatewright_web_app::app(web_app)),
+            router: Upstream::Local(proxy.routes()),
+        },
+    };
+    let bound = edge.bind(stop.clone()).await?;
+    let address = bound.addrs.first().context("the edge listens nowhere")?;
+    let edge = tasks.spawn(bound.serve);
+
+    if tokio::time::timeout(FIRST_SIGN, up(&control, &proxy, node, began)).await.is_err() {
+        tracing::warn!("The node is not ready yet: sessions can't be launched until its engine answers");
+    }
+    let welcome = Welcome {
+        address: conf.public_url.clone().unwrap_or_else(|| format!("https://localhost:{}", address.port())),
+        passwords: first_login::read(data.path()),
+        authority,
+        dev_folder: conf.dev.then(|| data.join("plugins").display().to_string()),
+    };
+    print(&welcome.text())?;
+
+    let ended = edge.await;
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    control.shutdown().await;
+    ended.context("the edge failed")
+}
+
+/// Waits until a launch can succeed: the node has reported, and the proxy knows the policy.
+async fn up(control: &ControlPlane, proxy: &ConnectionProxy, node: NodeId, began: Timestamp) {
+    proxy.ready().await;
+    control.wait_for_node(node, began).await;
+}
+
+fn print_conf(conf: &Conf) -> anyhow::Result<()> {
+    let text = toml::to_string(conf).context("the configuration can't be printed")?;
+    print(&format!("# Configuration in force\n{text}\n"))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output can't be written")
+}
+
+fn folder(data: &DataDir, name: &str) -> anyhow::Result<std::path::PathBuf> {
+    let path = data.join(name);
+    std::fs::create_dir_all(&path).with_context(|| format!("{} can't be made", path.display()))?;
+    Ok(path)
+}
+
+fn plugin_host(data: &DataDir) -> anyhow::Result<Arc<PluginHost>> {
+    let this = std::env::current_exe().context("this program's own file can't be found")?;
+    let config = HostConfig {
+        compiler: vec![this.into_os_string(), "compile-component".into()],
+        cache_dir: data.join("cache").join("plugins"),
+    };
+    Ok(Arc::new(PluginHost::new(config).context("plugins can't be run")?))
+}
+
+fn control_config(conf: &Conf, data: &DataDir, hooks: Arc<dyn SagaHooks>) -> anyhow::Result<ControlConfig> {
+    let watched_plugins = if conf.dev { Some(folder(data, "plugins")?) } else { None };
+    Ok(ControlConfig {
+        master_key: conf.master_key_file.clone(),
+        first_plugins: conf.bundled_plugins.clone(),
+        watched_plugins,
+        ready_timeout: conf.launch_timeout,
+        hooks,
+        ..ControlConfig::in_folder(data.path())
+    })
+}
+
+fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
+    AgentConfig {
+        node,
+        name: conf.agent.name.clone(),
+        deployment,
+        data_dir: conf.data_dir.clone(),
+        engine: conf.agent.engine.clone(),
+        runtime: conf.agent.runtime.clone(),
+        runtime_config: "{}".into(),
+        reserve: Reserve { cpu_millicores: 0, memory_bytes: conf.agent.memory_reserve_bytes },
+        max_sessions: conf.agent.max_sessions,
+        cpu_overcommit: conf.agent.cpu_overcommit,
+        labels: conf.agent.labels.clone(),
+        heartbeat: HEARTBEAT,
+    }
+}
+
+type Certificate = (Arc<CertificateResolver>, Option<Authority>);
+
+/// The operator's certificate, or one of our own authority that is renewed in time.
+fn certificate(conf: &Conf, data: &DataDir, tasks: &TaskTracker, stop: CancellationToken) -> anyhow::Result<Certificate> {
+    if let Some((chain, key)) = &conf.certificate {
+        let certificate = ServerCertificate::from_pem_files(chain, key, SystemTime::now())
+            .with_context(|| format!("certificate {} and key {}", chain.display(), key.display()))?;
+        return Ok((CertificateResolver::new(certificate), None));
+    }
+    let folder = folder(data, "public-ca")?;
+    let ca = PublicCa::open(&folder, SystemTime::now()).context("the certificate authority can't be opened")?;
+    let host = conf.public_url.as_deref().and_then(|url| url.strip_prefix("https://")).map(without_port);
+    let names = PublicNames::of_this_machine(host)?;
+    let resolver = CertificateResolver::new(ca.server_certificate(&names, SystemTime::now())?);
+    let authority = Authority {
+        fingerprint: ca.fingerprint().to_string(),
+        certificate_file: shown(&ca.certificate_path()),
+    };
+    let renewed = Arc::clone(&resolver);
+    tasks.spawn(async move {
+        while stop.run_until_cancelled(tokio::time::sleep(CERTIFICATE_CHECK)).await.is_some() {
+            if renewed.current().needs_renewal(SystemTime::now()) {
+                match ca.server_certificate(&names, SystemTime::now()) {
+                    Ok(certificate) => renewed.replace(certificate),
+                    Err(error) => tracing::error!(%error, "The public certificate could not be renewed"),
+                }
+            }
+        }
+    });
+    Ok((resolver, Some(authority)))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// `host:8443` without its port; an IPv6 address keeps its colons and loses its brackets.
+fn without_port(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    authority.split(':').next().unwrap_or(authority)
+}

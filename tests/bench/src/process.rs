@@ -1,0 +1,49 @@
+//! What the kernel says of processes.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+/// The kernel's unit for processor time in `/proc` (USER_HZ), which is 100 on every architecture that we run on.
+const TICKS_PER_SECOND: u64 = 100;
+
+fn stat(pid: u32) -> anyhow::Result<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may hold spaces.
+    let (_, rest) = text.rsplit_once(')').context("no name")?;
+    Ok(rest.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Processor time that a process has used, its threads included.
+pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    let fields = stat(pid)?;
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    Ok(Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS_PER_SECOND))
+}
+
+/// Resident memory of a process, in MiB.
+pub fn rss_mib(pid: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.split_whitespace().next().context("no number")?.parse()?;
+    Ok(kib / 1024.0)
+}
+
+/// The descendant of `ancestor` (or itself) whose command is `name`.
+pub fn descendant(ancestor: u32, name: &str) -> anyhow::Result<u32> {
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let command = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        if command.trim() != name {
+            continue;
+        }
+        let mut at = pid;
+        while at > 1 {
+            if at == ancestor {
+                return Ok(pid);
+            }
+            at = stat(at).ok().and_then(|fields| fields.get(1)?.parse().ok()).unwrap_or(0);
+        }
+    }
+    bail!("process {ancestor} has no descendant {name}")
+}
