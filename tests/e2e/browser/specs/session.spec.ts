@@ -1,0 +1,88 @@
+import { Desktop } from '../support/desktop';
+import { expect, test } from '../support/test';
+
+test('a terminal is launched, seen, typed in, and ended', async ({ demo, terminal }) => {
+  expect(await terminal.colours()).toBeGreaterThan(2);
+  await terminal.run('echo hello > ~/Transfer/from-browser.txt');
+  expect(terminal.transferred('from-browser.txt')).toBe('hello\n');
+
+  // It goes on without the page, and the home page leads back.
+  await demo.goto('/');
+  await demo.getByRole('link', { name: 'Return to Terminal' }).first().click();
+  await terminal.connected();
+
+  await demo.getByRole('button', { name: 'End session' }).click();
+  await demo.getByRole('dialog').getByRole('button', { name: 'End session' }).click();
+  await expect(demo.getByRole('heading', { level: 1 })).toHaveText('Terminal has ended');
+  await expect(demo.getByText('You ended this session.')).toBeVisible();
+});
+
+test('the launch shows its steps', async ({ demo, product }) => {
+  await demo.goto('/');
+  const labels: string[] = [];
+  await demo.exposeFunction('seen', (label: string) => labels.push(label));
+  await demo.evaluate(() => {
+    new MutationObserver(() => {
+      const now = document.querySelector('.saga [aria-current=step]')?.textContent;
+      if (now) (window as unknown as { seen: (label: string) => void }).seen(now);
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  const card = demo.getByRole('listitem').filter({ has: demo.getByRole('heading', { name: 'Terminal' }) });
+  await card.getByRole('button', { name: /^Launch/ }).click();
+  await demo.waitForURL('**/sessions/*');
+  const session = Desktop.at(demo, product);
+  await session.connected();
+  expect(new Set(labels).size).toBeGreaterThan(1);
+  await session.end();
+});
+
+test('a cut connection shows the last picture and comes back by itself', async ({
+  demo,
+  terminal,
+  product,
+}) => {
+  await terminal.run('echo before > ~/Transfer/before.txt');
+  product.wire.cut();
+  await expect(demo.getByRole('heading', { name: 'Reconnecting' })).toBeVisible();
+  await expect(demo.locator('.viewer-still')).toBeVisible();
+  await expect(demo.getByText(/Trying for \d+ more seconds/)).toBeVisible();
+  product.wire.mend();
+  await terminal.connected();
+  await expect(demo.getByRole('heading', { name: 'Reconnecting' })).toHaveCount(0);
+  await terminal.run('echo after > ~/Transfer/after.txt');
+  expect(terminal.transferred('after.txt')).toBe('after\n');
+});
+
+test('the same session in a second window takes it over, and gives it back', async ({ demo, terminal }) => {
+  const other = await demo.context().newPage();
+  await other.goto(`/sessions/${terminal.session}`);
+  await expect(other.locator('.screen')).toHaveAttribute('data-state', 'connected');
+  await expect(demo.getByRole('heading', { name: 'Open in another place' })).toBeVisible();
+  await demo.getByRole('button', { name: 'Use it here' }).click();
+  await terminal.connected();
+  await expect(other.getByRole('heading', { name: 'Open in another place' })).toBeVisible();
+  await other.close();
+});
+
+test('a session of somebody else is not there', async ({ admin, terminal, product }) => {
+  await admin.goto(`/sessions/${terminal.session}`);
+  const status = await admin.evaluate(
+    async (id) => (await fetch(`/session/${id}/notices`)).status,
+    terminal.session,
+  );
+  expect([401, 403, 404]).toContain(status);
+  expect(product.log()).not.toContain('panicked');
+});
+
+test('a phone has a keyboard with Ctrl', async ({ demo, terminal }) => {
+  await demo.setViewportSize({ width: 390, height: 780 });
+  await terminal.focus();
+  await terminal.type('sleep 1000\n');
+  await demo.getByRole('button', { name: 'Keyboard' }).click();
+  await demo.getByRole('button', { name: 'Ctrl' }).click();
+  await demo.getByLabel('Typing for the desktop').pressSequentially('c');
+  await expect(demo.getByRole('button', { name: 'Ctrl' })).toHaveAttribute('aria-pressed', 'false');
+  await demo.getByLabel('Typing for the desktop').pressSequentially('echo phone > Transfer/phone.txt');
+  await demo.keyboard.press('Enter');
+  await expect.poll(() => terminal.transferred('phone.txt')).toBe('phone\n');
+});
