@@ -1,0 +1,190 @@
+//! The record: appended once, searched, and nothing of it changed unnoticed.
+
+use gatewright_core::gate::{Gate, Outcome};
+use gatewright_database::{Constraint, EventFilter, EventKind, Store, StoreError};
+use sqlx::Executor;
+
+use crate::support::{Folder, append, at, audit, verdict};
+
+async fn filled() -> (Folder, Store) {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    for number in 1..=6 {
+        assert!(append(&store, &audit(number, "login.succeeded")).await);
+    }
+    for (number, outcome) in [(7, Outcome::Allowed), (8, Outcome::Redacted), (9, Outcome::Denied)] {
+        assert!(append(&store, &verdict(number, "dlp-clipboard", outcome)).await);
+    }
+    (folder, store)
+}
+
+#[tokio::test]
+async fn an_event_is_appended_once_whoever_repeats_it() {
+    let (_folder, store) = filled().await;
+    assert!(!append(&store, &audit(3, "something.else")).await);
+    let report = store.verify_events(u32::MAX).await.unwrap();
+    assert!(report.intact);
+    assert_eq!(report.checked, 9);
+    let third = store
+        .events(&EventFilter::default(), 100)
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|one| one.seq == 3)
+        .unwrap();
+    assert_eq!(third.event, audit(3, "login.succeeded"));
+}
+
+#[tokio::test]
+async fn events_are_found_by_what_is_asked_for() {
+    let (_folder, store) = filled().await;
+    let seqs = |filter: EventFilter| {
+        let store = store.clone();
+        async move {
+            store
+                .events(&filter, 3)
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|one| one.seq)
+                .collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(seqs(EventFilter::default()).await, [9, 8, 7]);
+    assert_eq!(
+        seqs(EventFilter {
+            before: Some(8),
+            ..EventFilter::default()
+        })
+        .await,
+        [7, 6, 5]
+    );
+    assert_eq!(
+        seqs(EventFilter {
+            gate: Some(Gate::CopyIn),
+            outcome: Some(Outcome::Redacted),
+            ..EventFilter::default()
+        })
+        .await,
+        [8]
+    );
+    assert_eq!(
+        seqs(EventFilter {
+            gate: Some(Gate::CopyOut),
+            ..EventFilter::default()
+        })
+        .await,
+        [0; 0]
+    );
+    assert_eq!(
+        seqs(EventFilter {
+            kind: Some(EventKind::Audit),
+            ..EventFilter::default()
+        })
+        .await,
+        [6, 5, 4]
+    );
+    assert_eq!(
+        seqs(EventFilter {
+            user_name: Some("nobody".into()),
+            ..EventFilter::default()
+        })
+        .await,
+        [0; 0]
+    );
+    assert_eq!(
+        seqs(EventFilter {
+            reference: Some(audit(2, "x").reference),
+            ..EventFilter::default()
+        })
+        .await,
+        [2]
+    );
+    assert_eq!(
+        seqs(EventFilter {
+            action: Some("login.succeeded".into()),
+            before: Some(3),
+            ..EventFilter::default()
+        })
+        .await,
+        [2, 1]
+    );
+}
+
+#[tokio::test]
+async fn verdicts_are_counted_for_each_plugin() {
+    let (_folder, store) = filled().await;
+    let plugin = "dlp-clipboard".parse().unwrap();
+    let mut counts = store.count_verdicts_of_plugin(&plugin, at(8)).await.unwrap();
+    counts.sort();
+    assert_eq!(counts, [("denied".to_owned(), 1), ("redacted".to_owned(), 1)]);
+    let last: Vec<_> = store
+        .events_of_plugin(&plugin, 2)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|one| one.seq)
+        .collect();
+    assert_eq!(last, [9, 8]);
+    assert!(store.events_of_plugin(&"other".parse().unwrap(), 2).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_to_change_the_record() {
+    let (folder, _store) = filled().await;
+    let mut raw = folder.raw().await;
+    for sql in ["UPDATE events SET user_name = 'someone'", "DELETE FROM events WHERE seq = 1"] {
+        let error: StoreError = raw.execute(sql).await.unwrap_err().into();
+        assert!(matches!(error, StoreError::Conflict(Constraint::AppendOnly)), "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_tampered_record_is_found_where_it_was_tampered_with() {
+    for (sql, broken_at) in [
+        ("UPDATE events SET body = replace(body, 'demo', 'evil') WHERE seq = 4", 4),
+        // Only what it is looked up by: the body is untouched, and still it is found.
+        ("UPDATE events SET user_name = 'evil' WHERE seq = 2", 2),
+        ("UPDATE events SET outcome = 'allowed' WHERE seq = 9", 9),
+        ("DELETE FROM events WHERE seq = 5", 5),
+        ("DELETE FROM event_plugins WHERE seq = 9; DELETE FROM events WHERE seq = 9", 9),
+        ("UPDATE event_head SET hash = zeroblob(32)", 10),
+    ] {
+        let (folder, store) = filled().await;
+        let mut raw = folder.raw().await;
+        raw.execute("DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete;")
+            .await
+            .unwrap();
+        assert!(store.verify_events(u32::MAX).await.unwrap().intact);
+        raw.execute(sql).await.unwrap();
+        let report = store.verify_events(u32::MAX).await.unwrap();
+        assert!(!report.intact, "{sql}");
+        assert_eq!(report.broken_at, Some(broken_at), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_with_a_hash_of_its_own_does_not_fit_the_next_one() {
+    use sha2::{Digest, Sha256};
+    let (folder, store) = filled().await;
+    let mut raw = folder.raw().await;
+    raw.execute("DROP TRIGGER events_no_update").await.unwrap();
+    let (prev, body): (Vec<u8>, String) = sqlx::query_as("SELECT prev, body FROM events WHERE seq = 4")
+        .fetch_one(&mut raw)
+        .await
+        .unwrap();
+    let body = body.replace("192.0.2.1", "192.0.2.2");
+    let mut hasher = Sha256::new();
+    hasher.update(4_i64.to_be_bytes());
+    hasher.update(&prev);
+    hasher.update(body.as_bytes());
+    sqlx::query("UPDATE events SET body = $1, hash = $2 WHERE seq = 4")
+        .bind(body)
+        .bind(hasher.finalize().as_slice())
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(store.verify_events(u32::MAX).await.unwrap().broken_at, Some(5));
+    // A check of the end alone begins behind it.
+    assert!(store.verify_events(3).await.unwrap().intact);
+}

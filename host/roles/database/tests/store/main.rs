@@ -1,0 +1,9 @@
+//! The store on a real file.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod events;
+mod opening;
+mod plugins;
+mod sessions;
+mod support;
+mod users;

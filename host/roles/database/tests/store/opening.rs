@@ -1,0 +1,130 @@
+//! Files, migrations, changes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use gatewright_database::{ChangeKind, Store};
+
+use crate::support::{Folder, node, zone};
+
+#[tokio::test]
+async fn an_empty_folder_becomes_a_private_database_that_reopens() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let mut write = store.begin().await.unwrap();
+    write.set_setting("name", "value").await.unwrap();
+    write.commit().await.unwrap();
+    // While it is open, the log and its index lie beside it: private as well.
+    let data = folder.file().parent().unwrap().to_owned();
+    assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    let mut files = 0;
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            entry.path().display()
+        );
+        files += 1;
+    }
+    assert_eq!(files, 3, "database, write-ahead log and its index");
+    store.close().await;
+
+    let again = folder.open().await;
+    assert_eq!(again.setting("name").await.unwrap().as_deref(), Some("value"));
+    assert_eq!(again.setting("other").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_file_that_others_could_read_is_closed_to_them() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+    std::fs::write(folder.file(), "").unwrap();
+    std::fs::set_permissions(folder.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let _store = folder.open().await;
+    assert_eq!(std::fs::metadata(folder.file()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+    std::fs::write(
+        folder.file(),
+        "this is a letter, and by no means short enough to be taken for an empty file",
+    )
+    .unwrap();
+    assert!(Store::open(&folder.file()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_dropped_never_happened() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let before = *store.changes().borrow();
+    let mut write = store.begin().await.unwrap();
+    write.changed(ChangeKind::Rule, "x").await.unwrap();
+    write.set_setting("name", "value").await.unwrap();
+    drop(write);
+    assert_eq!(store.setting("name").await.unwrap(), None);
+    assert_eq!(*store.changes().borrow(), before);
+    assert_eq!(store.newest_change(&ChangeKind::POLICY).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_commit_wakes_whoever_waits_for_changes() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let mut changes = store.changes();
+    let seen = *changes.borrow_and_update();
+    let waiting = tokio::spawn(async move { *changes.wait_for(|now| *now > seen).await.unwrap() });
+    let mut write = store.begin().await.unwrap();
+    write.changed(ChangeKind::Rule, "x").await.unwrap();
+    write.commit().await.unwrap();
+    let head = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+    assert_eq!(head, store.newest_change(&[ChangeKind::Rule]).await.unwrap());
+    assert_eq!(store.newest_change(&[ChangeKind::User]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn trimming_keeps_the_newest_of_each_kind() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let mut write = store.begin().await.unwrap();
+    write.changed(ChangeKind::Rule, "x").await.unwrap();
+    for number in 0..20 {
+        write.changed(ChangeKind::Session, &number.to_string()).await.unwrap();
+    }
+    write.commit().await.unwrap();
+    let revision = store.newest_change(&[ChangeKind::Rule]).await.unwrap();
+    let mut write = store.begin().await.unwrap();
+    assert_eq!(write.trim_changes(5).await.unwrap(), 15);
+    write.commit().await.unwrap();
+    assert_eq!(store.newest_change(&[ChangeKind::Rule]).await.unwrap(), revision);
+}
+
+#[tokio::test]
+async fn a_heartbeat_alone_is_no_change() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let zone = zone(&store).await;
+    let mut status = node(5, 2);
+    for (seen, degraded, changes) in [
+        (1, None, 1),
+        (2, None, 1),
+        (3, Some("engine is down"), 2),
+        (4, Some("engine is down"), 2),
+    ] {
+        status.degraded = degraded.map(str::to_owned);
+        let mut write = store.begin().await.unwrap();
+        write.upsert_node(&status, zone, crate::support::at(seen)).await.unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(store.newest_change(&[ChangeKind::Node]).await.unwrap(), changes);
+    }
+    let nodes = store.nodes().await.unwrap();
+    let one = nodes.first().unwrap();
+    assert_eq!(one.seen_at, crate::support::at(4));
+    assert_eq!(one.degraded.as_deref(), Some("engine is down"));
+    assert_eq!(one.labels.get("disk").map(String::as_str), Some("ssd"));
+}
