@@ -91,7 +91,8 @@ export interface Plugin {
 
 export interface Uploaded {
   plugin: Plugin;
-  version: PluginVersion;
+  /** The version that was uploaded. */
+  version: string;
   warnings: string[];
 }
 
@@ -108,7 +109,8 @@ export type Outcome = 'allowed' | 'redacted' | 'denied' | 'failed';
 
 export interface AskedRule {
   rule_name: string;
-  plugin: string;
+  /** None for a rule that closes its gate by itself. */
+  plugin?: string | null;
   version: string;
   digest?: string | null;
   check?: string | null;

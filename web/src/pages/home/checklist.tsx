@@ -66,13 +66,13 @@ export function Checklist({ home, changed }: { home: Home; changed: () => void }
                   {item.done ? <CheckIcon /> : index + 1}
                 </span>
                 <div class="grow">
-                  {item.link !== '' && !item.done ? (
+                  {item.link !== '' && item.link !== '/' && !item.done ? (
                     <a href={item.link}>
                       {item.label}
                       <ChevronIcon />
                     </a>
                   ) : (
-                    <span>{item.label}</span>
+                    <span class="step-label">{item.label}</span>
                   )}
                   {item.done && <span class="visually-hidden"> (done)</span>}
                   {!item.done && <p class="soft">{item.hint}</p>}

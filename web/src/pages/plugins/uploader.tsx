@@ -124,7 +124,7 @@ export function Uploader({ uploaded }: Props) {
       </div>
       {now.at === 'failed' && <UploadFailure name={now.name} error={now.error} />}
       {now.at === 'done' && now.result.warnings.length > 0 && (
-        <Callout tone="warn" title={`${now.result.version.version} was accepted, with remarks`}>
+        <Callout tone="warn" title={`${now.result.version} was accepted, with remarks`}>
           <ul class="plain-list">
             {now.result.warnings.map((warning) => (
               <li key={warning}>{warning}</li>
