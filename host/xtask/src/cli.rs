@@ -1,9 +1,15 @@
 //! The command line.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{engine, guests, images, setup, workspace::Workspace};
+use crate::engine::{Engine, Preference};
+use crate::setup::Purpose;
+use crate::workspace::Workspace;
+use crate::{bench, fuzz, guests, images, run, setup, test, tidy, web};
 
 /// The commands of this repository.
 #[derive(Debug, Parser)]
@@ -15,17 +21,44 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Installs what `run` and `test` need and is not here yet
+    /// Install what `run` and `test` need and is not here yet
     Setup,
-    /// Builds the plugins of this repository into `target/guests`
+    /// Build everything and start the product; Ctrl-C ends it
+    Run {
+        /// Flags of `gatewright serve`, after `--`
+        #[arg(last = true)]
+        serve: Vec<String>,
+    },
+    /// Check, lint, build and test everything, against real engines and a real browser
+    Test,
+    /// Measure the product in its release build
+    Bench {
+        /// Write the figures to this file as one flat JSON object
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Flags of the benchmark, after `--`
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
+    /// Build the plugins to `target/guests`
     Guests,
-    /// Builds the workspace images that are missing or out of date
+    /// Build the workspace images that are missing or out of date
     Images {
         /// Only these images (default: all)
         names: Vec<String>,
         /// Build from the newest Debian packages even when nothing changed here
         #[arg(long)]
         fresh: bool,
+    },
+    /// Build the web UI when it is out of date
+    Web,
+    /// Check the rules of the house: tiers, sizes, lints, versions, words
+    Tidy,
+    /// Fuzz every protocol decoder (needs a nightly toolchain)
+    Fuzz {
+        /// For how long, each target
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
     },
 }
 
@@ -37,13 +70,18 @@ impl Cli {
     pub(crate) fn run(self) -> Result<()> {
         let workspace = Workspace::locate()?;
         match self.command {
-            Command::Setup => setup::run(setup::Purpose::Test),
+            Command::Setup => setup::run(Purpose::Test),
+            Command::Run { serve } => run::run(&workspace, &serve),
+            Command::Test => test::run(&workspace),
+            Command::Bench { json, rest } => bench::run(&workspace, json.as_deref(), &rest),
             Command::Guests => guests::build_guests(&workspace),
             Command::Images { names, fresh } => {
-                setup::run(setup::Purpose::Images)?;
-                let engine = engine::Engine::obtain(engine::Preference::Own)?;
-                images::build(&workspace, &engine, &names, fresh)
+                setup::run(Purpose::Images)?;
+                images::build(&workspace, &Engine::obtain(Preference::Own)?, &names, fresh)
             }
+            Command::Web => web::build(&workspace),
+            Command::Tidy => tidy::run(&workspace),
+            Command::Fuzz { seconds } => fuzz::run(&workspace, Duration::from_secs(seconds)),
         }
     }
 }

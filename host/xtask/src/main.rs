@@ -1,14 +1,23 @@
-//! The commands of this repository: `cargo xtask setup|run|test|bench|guests|images|tidy|fuzz`.
+//! The commands of this repository: `cargo xtask setup|run|test|bench|guests|images|web|tidy|fuzz`.
 
+mod bench;
 mod cache;
 mod cli;
+mod deny;
 mod engine;
+mod fuzz;
 mod guests;
 mod images;
 mod interrupt;
 mod process;
+mod run;
 mod setup;
+mod steps;
+mod test;
+mod tidy;
+mod tools;
 mod wasm_toolchain;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;

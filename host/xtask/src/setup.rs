@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::engine;
 use crate::process::{Run, on_path};
 
-/// What the machine is prepared for; each contains what the one before needs.
+/// What the machine is prepared for; each but the last contains what the one before needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     /// Building workspace images.
@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Run,
     /// The whole test run.
     Test,
+    /// Fuzzing, for which nothing of the others is needed but a C++ compiler.
+    Fuzz,
 }
 
 /// A Debian package and the programs that make it unnecessary when they are already there.
@@ -71,7 +73,13 @@ pub(crate) fn run(purpose: Purpose) -> Result<()> {
     let engine_answers = engine::any_answers();
     let wanted: Vec<&str> = PACKAGES
         .iter()
-        .filter(|package| package.from <= purpose)
+        .filter(|package| {
+            if purpose == Purpose::Fuzz {
+                package.from == Purpose::Fuzz
+            } else {
+                package.from <= purpose
+            }
+        })
         .filter(|package| package.unless.is_empty() || !package.unless.iter().all(|program| on_path(program)))
         // With an engine at hand only its command line is needed.
         .filter(|package| !(engine_answers && (package.name == "iptables" || (package.name == "docker.io" && on_path("docker")))))

@@ -1,0 +1,73 @@
+//! `cargo xtask test`: what continuous integration runs. Nothing is skipped; the first failing step ends it.
+
+use anyhow::Result;
+
+use crate::engine::{Engine, Preference};
+use crate::process::Run;
+use crate::setup::{self, Purpose};
+use crate::steps::Steps;
+use crate::workspace::Workspace;
+use crate::{deny, guests, images, tidy, web};
+
+/// Where the browser tests are.
+const BROWSER_TESTS: &str = "tests/e2e/browser";
+
+/// Runs all checks and tests, cheap ones first.
+///
+/// # Errors
+/// The first step that failed.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::default();
+    let result = all(workspace, &mut steps);
+    eprintln!("\n{}", steps.table());
+    result
+}
+
+fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let cargo = || Run::cargo().dir(workspace.root());
+    steps.step("setup", || setup::run(Purpose::Test))?;
+    steps.step("format", || cargo().args(["fmt", "--all", "--check"]).run())?;
+    steps.step("tidy", || tidy::run(workspace))?;
+    steps.step("licences", || deny::run(workspace))?;
+    steps.step("web: type check, lint, unit tests", || web::check(workspace))?;
+    steps.step("web: build", || web::build(workspace))?;
+    steps.step("plugins: build", || guests::build_guests(workspace))?;
+    steps.step("clippy", || {
+        cargo()
+            .args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])
+            .run()
+    })?;
+
+    let engine = steps.step("engine", || Engine::obtain(Preference::Own))?;
+    steps.step("workspace images", || images::build(workspace, &engine, &[], false))?;
+    // Unit tests, plugins' native tests, the suites (one binary each) and doc tests.
+    steps.step("cargo test", || {
+        environment(workspace, &engine, cargo()).args(["test", "--workspace"]).run()
+    })?;
+    if workspace.join(BROWSER_TESTS).join("package.json").is_file() {
+        steps.step("browser tests: dependencies", || web::install(workspace, BROWSER_TESTS))?;
+        steps.step("browser tests", || {
+            cargo().args(["build", "--package", "gatewright-app"]).run()?;
+            let playwright = Run::new("npx")
+                .args(["--no-install", "playwright", "test"])
+                .dir(&workspace.join(BROWSER_TESTS));
+            environment(workspace, &engine, playwright).run()
+        })?;
+    }
+    steps.step("engine: stop", move || {
+        drop(engine);
+        Ok(())
+    })
+}
+
+/// Tells tests where the things are that they use.
+fn environment(workspace: &Workspace, engine: &Engine, run: Run) -> Run {
+    let target = workspace.target();
+    engine
+        .known_to(run)
+        .env("CI", "true")
+        .env("GATEWRIGHT_GUESTS_DIR", target.join("guests"))
+        .env("GATEWRIGHT_WEB_DIST", workspace.join("web/dist"))
+        .env("GATEWRIGHT_BIN", target.join("debug/gatewright"))
+        .env("GATEWRIGHT_CHROMIUM", "/usr/bin/chromium")
+}
