@@ -239,6 +239,7 @@ fn set_pixel_format(relay: &mut Relay<'_>) -> Result<Framed, Violation> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use crate::test_session::*;
     use crate::{PixelFormat, Violation};
 

@@ -244,6 +244,7 @@ fn check_cursor(rect: Rect, config: &Config) -> Result<(), Violation> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use crate::test_session::*;
     use crate::{Size, Violation};
 

@@ -188,6 +188,7 @@ pub(crate) fn fence_header(relay: &Relay<'_>, side: &'static str) -> Result<Opti
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use crate::Violation;
     use crate::test_session::*;
 

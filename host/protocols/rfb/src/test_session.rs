@@ -1,4 +1,5 @@
 //! Sessions and messages for unit tests.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use bytes::{BufMut as _, BytesMut};
 

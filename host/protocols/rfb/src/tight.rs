@@ -147,6 +147,7 @@ fn compact(bytes: &[u8]) -> Option<(u64, usize)> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use bytes::BytesMut;
 
     use super::*;

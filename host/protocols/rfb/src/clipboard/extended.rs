@@ -60,6 +60,7 @@ fn deflate(zlib: &mut Compress, mut input: &[u8], flush: FlushCompress, out: &mu
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::super::inflate::{Inflated, TextInflater};
     use super::*;
 

@@ -90,6 +90,7 @@ impl TextInflater {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use std::io::Write as _;
 
     use flate2::Compression;

@@ -1,4 +1,5 @@
 //! Both forms in both directions, through the inspectors.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 use bytes::BytesMut;
 
 use super::extended::{provide, provide_with_crlf};

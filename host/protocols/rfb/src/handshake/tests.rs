@@ -1,4 +1,5 @@
 //! Both handshakes, byte by byte and against each other.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use bytes::{BufMut as _, BytesMut};
 
