@@ -37,6 +37,7 @@ function connect() {
     mount: (_el, session) => mounts.push(session.baseUrl),
     resize: () => undefined,
     setScale: () => undefined,
+    setPanning: () => undefined,
     sendClipboard: () => undefined,
     sendKey: () => undefined,
     focus: () => undefined,

@@ -54,6 +54,9 @@ export const ShrinkIcon = icon(<path d="M9 4v5H4M20 9h-5V4M15 20v-5h5M4 15h5v5" 
 export const FitIcon = icon(
   <path d="M3.5 5.5h17v13h-17zM7 12h10M9 9.5L6.5 12 9 14.5M15 9.5l2.5 2.5-2.5 2.5" />,
 );
+export const MoveIcon = icon(
+  <path d="M12 3v18M3 12h18M9.5 5.5L12 3l2.5 2.5M9.5 18.5L12 21l2.5-2.5M5.5 9.5L3 12l2.5 2.5M18.5 9.5L21 12l-2.5 2.5" />,
+);
 export const PanelIcon = icon(<path d="M3.5 4.5h17v15h-17zM14.5 4.5v15M17 8.5h1M17 11.5h1" />);
 export const BellIcon = icon(<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15zM10 20.5h4" />);
 export const ShieldIcon = icon(

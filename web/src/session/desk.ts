@@ -27,6 +27,7 @@ export class Desk {
   readonly notices = signal<ShownNotice[]>([]);
   readonly copyOut: CopyOut;
   readonly scale = signal<ScaleMode>('fit');
+  readonly panning = signal(false);
   readonly latched = signal<ReadonlySet<Latch>>(new Set());
   readonly panel = signal(false);
   readonly keyboard = signal(false);
@@ -150,6 +151,12 @@ export class Desk {
   toggleScale(): void {
     this.scale.value = this.scale.value === 'fit' ? 'actual' : 'fit';
     this.connection.value?.viewer?.setScale(this.scale.value);
+    if (this.scale.value === 'fit' && this.panning.value) this.togglePanning();
+  }
+
+  togglePanning(): void {
+    this.panning.value = !this.panning.value;
+    this.connection.value?.viewer?.setPanning(this.panning.value);
   }
 
   /** Opens the on-screen keyboard, or hides it. */

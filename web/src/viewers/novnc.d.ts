@@ -16,6 +16,7 @@ declare module '@novnc/novnc' {
     viewOnly: boolean;
     scaleViewport: boolean;
     clipViewport: boolean;
+    dragViewport: boolean;
     resizeSession: boolean;
     focusOnClick: boolean;
     showDotCursor: boolean;

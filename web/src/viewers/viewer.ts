@@ -25,6 +25,8 @@ export interface Viewer {
   /** The element's size changed. */
   resize(): void;
   setScale(mode: ScaleMode): void;
+  /** In `actual` on a touch screen: dragging moves the picture instead of the pointer. */
+  setPanning(on: boolean): void;
   /** Offers text to the session. Keys sent after it arrive after it. */
   sendClipboard(text: string): void;
   sendKey(key: Key, down: boolean): void;

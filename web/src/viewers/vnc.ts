@@ -20,6 +20,7 @@ export class VncViewer implements Viewer {
   private still: HTMLCanvasElement | null = null;
   private heartbeat: Heartbeat | null = null;
   private scale: ScaleMode = 'fit';
+  private panning = false;
   private isOpen = false;
   private stillTimer = 0;
 
@@ -72,6 +73,11 @@ export class VncViewer implements Viewer {
 
   setScale(mode: ScaleMode): void {
     this.scale = mode;
+    this.applyScale();
+  }
+
+  setPanning(on: boolean): void {
+    this.panning = on;
     this.applyScale();
   }
 
@@ -132,6 +138,9 @@ export class VncViewer implements Viewer {
   private applyScale(): void {
     if (!this.rfb) return;
     this.rfb.scaleViewport = this.scale === 'fit';
+    // A mouse has scroll bars; a finger moves a cut-out of the picture.
+    this.rfb.clipViewport = this.scale === 'actual' && matchMedia('(pointer: coarse)').matches;
+    this.rfb.dragViewport = this.panning;
     // The desktop takes the window's size where it may; fitting covers the rest.
     this.rfb.resizeSession = this.scale === 'fit' && window.innerWidth >= 640;
   }

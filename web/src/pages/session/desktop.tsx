@@ -54,6 +54,15 @@ export function Desktop({ session, ended }: Props) {
     if (now?.at === 'ended') ended({ code: now.code, text: now.text });
   });
 
+  // An on-screen keyboard covers the page on some phones: what is left of it is the desktop's.
+  useEffect(() => {
+    const viewport = window.visualViewport;
+    if (!viewport) return;
+    const fit = () => root.current?.style.setProperty('--visible', `${viewport.height}px`);
+    viewport.addEventListener('resize', fit);
+    return () => viewport.removeEventListener('resize', fit);
+  }, []);
+
   // Leaves the desktop's keyboard: noVNC takes every other key, Tab and Escape too.
   useEffect(() => {
     const keys = (event: KeyboardEvent) => {

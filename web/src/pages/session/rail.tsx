@@ -7,6 +7,7 @@ import {
   FullscreenIcon,
   GridIcon,
   KeyboardIcon,
+  MoveIcon,
   PanelIcon,
   ShrinkIcon,
   StopIcon,
@@ -72,6 +73,14 @@ export function Rail({ desk, root, askEnd }: Props) {
         icon={<FitIcon />}
         onClick={() => desk.toggleScale()}
       />
+      {desk.scale.value === 'actual' && matchMedia('(pointer: coarse)').matches && (
+        <IconButton
+          label="Move the picture"
+          icon={<MoveIcon />}
+          aria-pressed={desk.panning.value}
+          onClick={() => desk.togglePanning()}
+        />
+      )}
       {canFull && (
         <IconButton
           label={full.value ? 'Leave fullscreen' : 'Fullscreen'}
