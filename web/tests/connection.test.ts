@@ -51,7 +51,7 @@ function connect() {
       events = given;
       return viewer;
     },
-    { notice: () => undefined, clipboard: () => undefined },
+    { followSmall: false, notice: () => undefined, clipboard: () => undefined },
   );
   connection.start();
   return { connection, mounts, events: () => events!, disposed: () => disposed };

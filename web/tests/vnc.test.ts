@@ -27,7 +27,7 @@ const setUp = () => {
     closed: (code, reason) => log.push(`closed ${code} ${reason}`),
     clipboard: (words) => log.push(`clipboard ${words}`),
   });
-  viewer.mount(el, { baseUrl: '/session/s1/', viewOnly: false });
+  viewer.mount(el, { baseUrl: '/session/s1/', viewOnly: false, followSmall: false });
   return { el, viewer, log, socket: FakeSocket.made.at(-1)! };
 };
 
@@ -100,7 +100,7 @@ describe('VncViewer', () => {
     const { socket, viewer, el, log } = setUp();
     socket.handshake();
     socket.serverCloses(1006, '');
-    viewer.mount(el, { baseUrl: '/session/s1/', viewOnly: false });
+    viewer.mount(el, { baseUrl: '/session/s1/', viewOnly: false, followSmall: false });
     FakeSocket.made.at(-1)!.handshake();
     expect(log).toEqual(['opened', 'closed 1006 ', 'opened']);
     vi.advanceTimersByTime(1_000);

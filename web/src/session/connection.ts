@@ -12,6 +12,7 @@ const TICK_MS = 250;
 const FRESH_MS = 30_000;
 
 export interface ConnectionHooks {
+  followSmall: boolean;
   notice(notice: Notice, past: boolean): void;
   clipboard(text: string): void;
 }
@@ -118,7 +119,11 @@ export class SessionConnection {
     try {
       const baseUrl = await this.enter(mine.signal);
       if (mine.signal.aborted || this.stop.signal.aborted) return;
-      this.viewerOrNull?.mount(this.el, { baseUrl, viewOnly: false });
+      this.viewerOrNull?.mount(this.el, {
+        baseUrl,
+        viewOnly: false,
+        followSmall: this.hooks.followSmall,
+      });
     } catch (error) {
       if (mine.signal.aborted || isAbort(error)) return;
       await this.refused(error);

@@ -49,6 +49,7 @@ export class Desk {
   start(elements: DeskElements, makeViewer: ViewerFactory): void {
     this.elements = elements;
     const connection = new SessionConnection(this.session.id, elements.screen, makeViewer, {
+      followSmall: this.session.workspace.icon === 'terminal',
       notice: (notice, past) => {
         this.noticeKey += 1;
         this.notices.value = addNotice(this.notices.value, notice, this.noticeKey, past);

@@ -5,6 +5,8 @@ export interface ViewerSession {
   /** Where the session is served, such as `/session/<id>/`; the viewer knows its own path below it. */
   baseUrl: string;
   viewOnly: boolean;
+  /** The desktop takes the window's size, where it can, on small screens too: a terminal reads better so, a desktop does not. */
+  followSmall: boolean;
 }
 
 /** `fit`: the whole desktop in the window. `actual`: one desktop pixel per CSS pixel, with scrolling. */

@@ -21,6 +21,7 @@ export class VncViewer implements Viewer {
   private heartbeat: Heartbeat | null = null;
   private scale: ScaleMode = 'fit';
   private panning = false;
+  private followSmall = false;
   private isOpen = false;
   private stillTimer = 0;
 
@@ -29,6 +30,7 @@ export class VncViewer implements Viewer {
   mount(el: HTMLElement, session: ViewerSession): void {
     this.disconnect();
     this.el = el;
+    this.followSmall = session.followSmall;
     const url = new URL(`${session.baseUrl}vnc`, location.href);
     url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
     const socket = new WebSocket(url, ['binary']);
@@ -142,6 +144,6 @@ export class VncViewer implements Viewer {
     this.rfb.clipViewport = this.scale === 'actual' && matchMedia('(pointer: coarse)').matches;
     this.rfb.dragViewport = this.panning;
     // The desktop takes the window's size where it may; fitting covers the rest.
-    this.rfb.resizeSession = this.scale === 'fit' && window.innerWidth >= 640;
+    this.rfb.resizeSession = this.scale === 'fit' && (this.followSmall || window.innerWidth >= 640);
   }
 }
