@@ -198,3 +198,6 @@ fn create_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, VaultError> {
     fs::rename(&draft, path).map_err(VaultError::File)?;
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests;

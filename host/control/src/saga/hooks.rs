@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use gatewright_core::SessionId;
 
-/// The steps of a session's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The steps of a session's life, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Choosing nodes.
     Place,

@@ -1,0 +1,259 @@
+//! An agent whose containers are entries of a map. It keeps its promises as a real one does: idempotent, a limit on room,
+//! only images that it has. Faults can be put into it. It outlives the control plane, as a node does.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use gatewright_core::capacity::Allocatable;
+use gatewright_core::session::EndReason;
+use gatewright_core::{NodeId, SessionId};
+use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::proxy_control::OpenStream;
+use gatewright_ports::{AgentControl, AgentError, ProxyControl, ProxyError};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+/// What an agent is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Call {
+    Create,
+    Start,
+    WaitReady,
+    Destroy,
+}
+
+/// When a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum When {
+    /// Nothing is done.
+    Before,
+    /// It is done, and the answer is lost.
+    After,
+}
+
+#[derive(Clone)]
+pub(crate) struct Container {
+    pub(crate) running: bool,
+    pub(crate) password: String,
+}
+
+#[derive(Default)]
+struct State {
+    containers: HashMap<SessionId, Container>,
+    faults: Vec<(Call, When, AgentError)>,
+    calls: Vec<Call>,
+}
+
+pub(crate) struct FakeAgent {
+    pub(crate) node: NodeId,
+    name: String,
+    images: Vec<String>,
+    /// What it tells the control plane.
+    told_sessions: u32,
+    /// What it really has: other deployments may use the machine too.
+    real_sessions: usize,
+    state: Mutex<State>,
+    /// Sessions whose desktop never answers.
+    pub(crate) mute: bool,
+}
+
+impl FakeAgent {
+    pub(crate) fn new(number: u128, sessions: u32) -> Self {
+        Self {
+            node: NodeId::from_uuid(Uuid::from_u128(number)),
+            name: format!("node-{number}"),
+            images: vec!["gatewright/terminal:dev".into(), "gatewright/desktop:dev".into()],
+            told_sessions: sessions,
+            real_sessions: sessions as usize,
+            state: Mutex::default(),
+            mute: false,
+        }
+    }
+
+    pub(crate) fn without_images(mut self) -> Self {
+        self.images.clear();
+        self
+    }
+
+    pub(crate) fn really_full(mut self) -> Self {
+        self.real_sessions = 0;
+        self
+    }
+
+    pub(crate) fn mute(mut self) -> Self {
+        self.mute = true;
+        self
+    }
+
+    pub(crate) fn share(self) -> Arc<Self> {
+        Arc::new(self)
+    }
+
+    pub(crate) fn fault(&self, call: Call, when: When, error: AgentError) {
+        self.state.lock().unwrap().faults.push((call, when, error));
+    }
+
+    pub(crate) fn containers(&self) -> HashMap<SessionId, Container> {
+        self.state.lock().unwrap().containers.clone()
+    }
+
+    pub(crate) fn calls(&self, wanted: Call) -> usize {
+        self.state.lock().unwrap().calls.iter().filter(|call| **call == wanted).count()
+    }
+
+    /// Somebody removes a container with the engine's own tools.
+    pub(crate) fn lose(&self, session: SessionId) {
+        self.state.lock().unwrap().containers.remove(&session).unwrap();
+    }
+
+    /// A container that is there for whatever reason.
+    pub(crate) fn plant(&self, session: SessionId) {
+        let container = Container {
+            running: true,
+            password: String::new(),
+        };
+        self.state.lock().unwrap().containers.insert(session, container);
+    }
+
+    fn act(&self, call: Call, action: impl FnOnce(&mut State) -> Result<(), AgentError>) -> Result<(), AgentError> {
+        let mut state = self.state.lock().unwrap();
+        state.calls.push(call);
+        let mut take = |when| {
+            let at = state.faults.iter().position(|(c, w, _)| *c == call && *w == when)?;
+            Some(state.faults.remove(at).2)
+        };
+        if let Some(error) = take(When::Before) {
+            return Err(error);
+        }
+        let after = take(When::After);
+        action(&mut state)?;
+        after.map_or(Ok(()), Err)
+    }
+}
+
+#[async_trait]
+impl AgentControl for FakeAgent {
+    async fn status(&self) -> Result<NodeStatus, AgentError> {
+        Ok(NodeStatus {
+            node: self.node,
+            name: self.name.clone(),
+            engine: "docker 20.10.24".into(),
+            runtime: "runtime-docker".parse().unwrap(),
+            allocatable: Allocatable {
+                cpu_millicores: 64_000,
+                memory_bytes: 64 << 30,
+                sessions: self.told_sessions,
+            },
+            degraded: None,
+            images: self.images.clone(),
+            labels: Default::default(),
+        })
+    }
+
+    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+        self.act(Call::Create, |state| {
+            if state.containers.contains_key(&spec.session) {
+                return Ok(());
+            }
+            if state.containers.len() >= self.real_sessions {
+                return Err(AgentError::NoCapacity { why: "sessions".into() });
+            }
+            if !self.images.contains(&spec.image) {
+                return Err(AgentError::ImageMissing { image: spec.image });
+            }
+            let container = Container {
+                running: false,
+                password: spec
+                    .desktop_password
+                    .unwrap_or_else(|| SecretString::from(""))
+                    .expose_secret()
+                    .to_owned(),
+            };
+            state.containers.insert(spec.session, container);
+            Ok(())
+        })
+    }
+
+    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
+        self.act(Call::Start, |state| {
+            state.containers.get_mut(&session).ok_or(AgentError::NotFound)?.running = true;
+            Ok(())
+        })
+    }
+
+    async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
+        self.act(Call::WaitReady, |state| {
+            let container = state.containers.get(&session).ok_or(AgentError::NotFound)?;
+            if container.running {
+                Ok(())
+            } else {
+                Err(AgentError::Exited { code: 1 })
+            }
+        })?;
+        if self.mute {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
+        self.act(Call::Destroy, |state| {
+            state.containers.remove(&session);
+            Ok(())
+        })
+    }
+
+    async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
+        let containers = self.containers();
+        Ok(containers
+            .into_iter()
+            .map(|(session, container)| OwnedSession {
+                session,
+                running: container.running,
+            })
+            .collect())
+    }
+}
+
+/// A proxy with streams that it closes when told to.
+#[derive(Default)]
+pub(crate) struct FakeProxy {
+    open: Mutex<HashSet<SessionId>>,
+    closed: Mutex<Vec<(SessionId, EndReason)>>,
+}
+
+impl FakeProxy {
+    pub(crate) fn connect(&self, session: SessionId) {
+        self.open.lock().unwrap().insert(session);
+    }
+
+    pub(crate) fn closed(&self) -> Vec<(SessionId, EndReason)> {
+        self.closed.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl ProxyControl for FakeProxy {
+    async fn list(&self) -> Result<Vec<OpenStream>, ProxyError> {
+        let open = self.open.lock().unwrap();
+        Ok(open
+            .iter()
+            .map(|session| OpenStream {
+                session: *session,
+                client: String::new(),
+            })
+            .collect())
+    }
+
+    async fn terminate(&self, session: SessionId, reason: EndReason) -> Result<(), ProxyError> {
+        if self.open.lock().unwrap().remove(&session) {
+            self.closed.lock().unwrap().push((session, reason));
+        }
+        Ok(())
+    }
+
+    async fn message(&self, _: SessionId, _: String) -> Result<(), ProxyError> {
+        Ok(())
+    }
+}

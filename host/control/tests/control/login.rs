@@ -1,0 +1,135 @@
+//! Logging in, staying in, and being put out.
+
+use std::time::Duration;
+
+use gatewright_control::{LoginError, PasswordError, UserError};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::support::{HandClock, PASSWORD, Plane, Site, admin};
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text)
+}
+
+async fn token(plane: &Plane, name: &str, password: &str) -> Result<SecretString, LoginError> {
+    Ok(plane.control.login(name, secret(password), "192.0.2.7").await?.token)
+}
+
+async fn works(plane: &Plane, token: &SecretString) -> bool {
+    plane.control.authenticate(token).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn the_right_password_opens_and_nothing_else_does() {
+    let site = Site::new();
+    let plane = site.open().await;
+    let token = token(&plane, "DEMO", PASSWORD).await.unwrap();
+    let identity = plane.control.authenticate(&token).await.unwrap().unwrap();
+    assert_eq!((identity.user.name.as_str(), identity.user.role.as_str()), ("demo", "user"));
+    assert!(identity.csrf_matches(&identity.csrf_token));
+    assert!(!identity.csrf_matches(""));
+    assert_ne!(identity.csrf_token, token.expose_secret());
+    for (name, password) in [
+        ("demo", "wrong"),
+        ("demo", ""),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("demo", &"x".repeat(2_000_000)),
+        ("demo\0", PASSWORD),
+    ] {
+        let refused = self::token(&plane, name, password).await.unwrap_err();
+        assert!(matches!(refused, LoginError::Wrong), "{name}: {refused}");
+    }
+    assert!(!works(&plane, &secret("")).await);
+    assert!(!works(&plane, &secret(&token.expose_secret()[1..])).await);
+    let actions = plane.actions().await;
+    assert_eq!(actions.iter().filter(|action| *action == "login.failed").count(), 6);
+    plane.control.shutdown().await;
+    // The database alone opens nothing: neither token nor password is in it.
+    for entry in std::fs::read_dir(site.dir.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for needle in [token.expose_secret(), PASSWORD] {
+            assert!(!bytes.windows(needle.len()).any(|part| part == needle.as_bytes()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_ends_by_age_by_idleness_and_by_logging_out() {
+    let site = Site::new();
+    let clock = HandClock::new();
+    let mut config = site.config();
+    config.clock = clock.clone();
+    let plane = site.open_with(config).await;
+    let idle = token(&plane, "demo", PASSWORD).await.unwrap();
+    let used = token(&plane, "demo", PASSWORD).await.unwrap();
+    for _ in 0..23 {
+        clock.advance(Duration::from_secs(30 * 60));
+        assert!(works(&plane, &used).await);
+    }
+    assert!(!works(&plane, &idle).await, "unused for longer than an hour");
+    clock.advance(Duration::from_secs(30 * 60));
+    assert!(!works(&plane, &used).await, "older than twelve hours");
+
+    let token = token(&plane, "demo", PASSWORD).await.unwrap();
+    let identity = plane.control.authenticate(&token).await.unwrap().unwrap();
+    plane.control.logout(&identity, "").await.unwrap();
+    plane.control.logout(&identity, "").await.unwrap();
+    assert!(!works(&plane, &token).await);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_other_logins() {
+    let site = Site::new();
+    let plane = site.open().await;
+    let here = token(&plane, "demo", PASSWORD).await.unwrap();
+    let elsewhere = token(&plane, "demo", PASSWORD).await.unwrap();
+    let identity = plane.control.authenticate(&here).await.unwrap().unwrap();
+    let change = async |current: &str, new: &str| plane.control.change_password(&identity, secret(current), secret(new)).await;
+    assert!(matches!(change("wrong", "long enough").await, Err(PasswordError::Wrong)));
+    assert!(matches!(change(PASSWORD, "short").await, Err(PasswordError::TooShort)));
+    assert!(matches!(change(PASSWORD, &"x".repeat(2000)).await, Err(PasswordError::TooLong)));
+    assert!(works(&plane, &elsewhere).await);
+    change(PASSWORD, "a new password").await.unwrap();
+    assert!(works(&plane, &here).await);
+    assert!(!works(&plane, &elsewhere).await);
+    assert!(token(&plane, "demo", PASSWORD).await.is_err());
+    assert!(token(&plane, "demo", "a new password").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_out_and_does_not_get_in() {
+    let site = Site::new();
+    let plane = site.open().await;
+    let before = token(&plane, "demo", PASSWORD).await.unwrap();
+    let user = plane.control.authenticate(&before).await.unwrap().unwrap().user.id;
+    plane.control.disable_user(user, &admin()).await.unwrap();
+    assert!(!works(&plane, &before).await);
+    assert!(matches!(token(&plane, "demo", PASSWORD).await, Err(LoginError::Wrong)));
+    plane.control.enable_user(user, &admin()).await.unwrap();
+    assert!(!works(&plane, &before).await);
+    assert!(token(&plane, "demo", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn new_users_join_everyone_and_names_are_taken_once() {
+    let site = Site::new();
+    let plane = site.open().await;
+    let create = async |name: &str, password: &str| plane.control.create_user(name, secret(password), "user", &admin()).await;
+    create("anna", "long enough").await.unwrap();
+    assert!(matches!(create("Anna", "long enough").await, Err(UserError::NameTaken)));
+    assert!(matches!(create("  ", "long enough").await, Err(UserError::InvalidName)));
+    assert!(matches!(create("a\u{7}", "long enough").await, Err(UserError::InvalidName)));
+    assert!(matches!(
+        create("bert", "short").await,
+        Err(UserError::Password(PasswordError::TooShort))
+    ));
+    let groups = plane
+        .control
+        .login("anna", secret("long enough"), "")
+        .await
+        .unwrap()
+        .identity
+        .groups;
+    assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["all-users"]);
+}

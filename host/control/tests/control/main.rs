@@ -1,0 +1,13 @@
+//! The control plane over a real database, with agents that are little programs with state.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod agent;
+mod crash;
+mod faults;
+mod hooks;
+mod launch;
+mod login;
+mod plugins;
+mod reconcile;
+mod seed;
+mod support;
