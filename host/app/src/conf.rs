@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use gatewright_core::plugin::PluginName;
+use gatewright_identity::PublicOrigin;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,8 @@ pub struct LimitsFile {
     pub clipboard_max_bytes: Option<u64>,
     /// How long a launch may wait for the desktop to answer, in seconds. Default 90.
     pub launch_timeout_secs: Option<u64>,
+    /// Sessions at once for one person. Default 8.
+    pub sessions_per_user: Option<u32>,
 }
 
 /// `[grants.<plugin>]`
@@ -109,7 +112,8 @@ pub struct Conf {
     /// Where the edge listens.
     pub listen: SocketAddr,
     /// The address that people type; none: from the port that was bound.
-    pub public_url: Option<String>,
+    #[serde(serialize_with = "shown")]
+    pub public_url: Option<PublicOrigin>,
     /// The node.
     pub agent: AgentConf,
     /// The folder for everything.
@@ -121,11 +125,15 @@ pub struct Conf {
     /// The operator's certificate and key.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// After a stop was asked for.
+    #[serde(serialize_with = "secs")]
     pub drain: Duration,
     /// The largest clipboard text that is looked at, in bytes.
     pub clipboard_max_bytes: usize,
     /// A launch's wait for the desktop.
+    #[serde(serialize_with = "secs")]
     pub launch_timeout: Duration,
+    /// Sessions at once for one person.
+    pub sessions_per_user: u32,
     /// Endpoints granted, by plugin.
     pub grants: BTreeMap<PluginName, Vec<String>>,
     /// Plugins dropped into `<data_dir>/plugins` become active at once.
@@ -194,7 +202,7 @@ impl Conf {
         let listen = listen
             .parse()
             .with_context(|| format!("dedicated_proxy.listen {listen:?} is not an address with a port"))?;
-        let public_url = flags.public_url.or(file.dedicated_proxy.public_url).map(|url| origin(&url)).transpose()?;
+        let public_url = flags.public_url.or(file.dedicated_proxy.public_url).map(|url| url.parse()).transpose().context("dedicated_proxy.public_url")?;
         let data_dir = flags.data_dir.or(file.store.data_dir).unwrap_or_else(|| "/var/lib/gatewright".into());
         let data_dir = std::path::absolute(&data_dir)
             .with_context(|| format!("store.data_dir {} is no usable path", data_dir.display()))?;
@@ -220,6 +228,7 @@ impl Conf {
             drain: Duration::from_secs(file.limits.drain_secs.unwrap_or(10)),
             clipboard_max_bytes: usize::try_from(clipboard_max_bytes)?,
             launch_timeout: Duration::from_secs(file.limits.launch_timeout_secs.unwrap_or(90)),
+            sessions_per_user: file.limits.sessions_per_user.unwrap_or(8),
             grants,
             dev: flags.dev,
             web_dist: flags.web_dist,
@@ -261,15 +270,12 @@ fn grants(file: BTreeMap<String, GrantFile>) -> anyhow::Result<BTreeMap<PluginNa
     Ok(grants)
 }
 
-/// An https origin without path: `https://host[:port]`.
-fn origin(url: &str) -> anyhow::Result<String> {
-    let trimmed = url.trim_end_matches('/');
-    let host = trimmed.strip_prefix("https://").with_context(|| format!("public URL {url:?} must begin with https://"))?;
-    ensure!(
-        !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']),
-        "public URL {url:?} must be a host with an optional port, without a path"
-    );
-    Ok(trimmed.to_ascii_lowercase())
+fn secs<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_secs())
+}
+
+fn shown<S: serde::Serializer>(url: &Option<PublicOrigin>, serializer: S) -> Result<S::Ok, S::Error> {
+    url.as_ref().map(PublicOrigin::as_str).serialize(serializer)
 }
 
 fn host_name() -> String {
@@ -310,8 +316,8 @@ mod tests {
     fn what_can_not_be_is_named() {
         for (text, says) in [
             ("[dedicated_proxy]\nlisten = 'here'", "listen"),
-            ("[dedicated_proxy]\npublic_url = 'http://x'", "https://"),
-            ("[dedicated_proxy]\npublic_url = 'https://x/path'", "without a path"),
+    ("[dedicated_proxy]\npublic_url = 'http://x'", "public_url"),
+            ("[dedicated_proxy]\npublic_url = 'https://x/path'", "public_url"),
             ("[tls]\ncertificate_file = 'a'", "go together"),
             ("[agent]\nengine = 'tcp://1.2.3.4:5'", "unix://"),
             ("[agent]\ncpu_overcommit = 0.0", "cpu_overcommit"),

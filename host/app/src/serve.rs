@@ -11,7 +11,7 @@ use gatewright_core::{NodeId, Timestamp};
 use gatewright_agent::{Agent, AgentConfig, Reserve, follow_runtime_plugin};
 use gatewright_connection_proxy::{ConnectionProxy, ProxyConf};
 use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks};
-use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, PublicOrigin, Upstream, Upstreams};
+use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, Upstream, Upstreams};
 use gatewright_identity::{CertificateResolver, PublicCa, PublicNames, ServerCertificate, TicketSigner};
 use gatewright_plugin_host::{Approved, HostConfig, PluginHost, PluginSlots};
 use gatewright_ports::{AgentControl, Control, SessionStreams};
@@ -81,13 +81,14 @@ pub async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: CancellationToke
     }
 
     let (certificate, authority) = certificate(&conf, &data, &tasks, stop.clone())?;
-    let public_origin = conf.public_url.as_deref().map(str::parse::<PublicOrigin>).transpose()?;
+    let public_origin = conf.public_url.clone();
     let tickets = signer.verifier();
     let web_app = WebApp::new(
         control.clone(),
         signer,
-        WebAppConf { public_origin: conf.public_url.clone(), web_dist: conf.web_dist.clone(), ..WebAppConf::default() },
-    )?;
+        WebAppConf { public_origin: public_origin.clone(), web_dist: conf.web_dist.clone(), ..WebAppConf::default() },
+    )
+    .await?;
     let edge = Edge {
         conf: EdgeConf {
             listen: vec![conf.listen],
@@ -109,7 +110,10 @@ pub async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: CancellationToke
         tracing::warn!("The node is not ready yet: sessions can't be launched until its engine answers");
     }
     let welcome = Welcome {
-        address: conf.public_url.clone().unwrap_or_else(|| format!("https://localhost:{}", address.port())),
+        address: conf
+            .public_url
+            .as_ref()
+            .map_or_else(|| format!("https://localhost:{}", address.port()), ToString::to_string),
         passwords: first_login::read(data.path()),
         authority,
         dev_folder: conf.dev.then(|| data.join("plugins").display().to_string()),
@@ -162,6 +166,7 @@ fn control_config(conf: &Conf, data: &DataDir, hooks: Arc<dyn SagaHooks>) -> any
         first_plugins: conf.bundled_plugins.clone(),
         watched_plugins,
         ready_timeout: conf.launch_timeout,
+        sessions_per_user: conf.sessions_per_user,
         hooks,
         ..ControlConfig::in_folder(data.path())
     })
@@ -195,7 +200,7 @@ fn certificate(conf: &Conf, data: &DataDir, tasks: &TaskTracker, stop: Cancellat
     }
     let folder = folder(data, "public-ca")?;
     let ca = PublicCa::open(&folder, SystemTime::now()).context("the certificate authority can't be opened")?;
-    let host = conf.public_url.as_deref().and_then(|url| url.strip_prefix("https://")).map(without_port);
+    let host = conf.public_url.as_ref().and_then(|url| url.as_str().strip_prefix("https://")).map(without_port);
     let names = PublicNames::of_this_machine(host)?;
     let resolver = CertificateResolver::new(ca.server_certificate(&names, SystemTime::now())?);
     let authority = Authority {
