@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gatewright_control::ControlPlane;
 use gatewright_identity::{PublicOrigin, TicketSigner};
-use gatewright_policy::Authorizer;
+use gatewright_policy::{Authorizer, AuthorizerError};
 use http::StatusCode;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -49,16 +49,24 @@ pub struct WebApp {
 }
 
 impl WebApp {
-    /// Puts the parts together. Opens nothing.
+    /// Puts the parts together, with the roles that come with the product.
+    ///
+    /// # Errors
+    /// Only where the role policy in the binary is wrong.
+    pub async fn new(control: ControlPlane, signer: impl Into<Arc<TicketSigner>>, conf: WebAppConf) -> Result<Self, AuthorizerError> {
+        Ok(Self::with_roles(control, signer, conf, Authorizer::built_in().await?))
+    }
+
+    /// The same with other roles.
     #[must_use]
-    pub fn new(conf: WebAppConf, control: ControlPlane, authorizer: Arc<Authorizer>, signer: Arc<TicketSigner>) -> Self {
+    pub fn with_roles(control: ControlPlane, signer: impl Into<Arc<TicketSigner>>, conf: WebAppConf, roles: Authorizer) -> Self {
         Self {
             limits: Arc::new(Limiters::new(conf.rate_limits)),
             pages: Arc::new(Pages::new(conf.web_dist.clone())),
             conf: Arc::new(conf),
             control,
-            authorizer,
-            signer,
+            authorizer: Arc::new(roles),
+            signer: signer.into(),
         }
     }
 }

@@ -1,0 +1,82 @@
+//! A node whose desktops answer when the test says so.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use gatewright_core::capacity::Allocatable;
+use gatewright_core::{NodeId, SessionId};
+use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::{AgentControl, AgentError};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+pub(crate) struct Desk {
+    pub(crate) node: NodeId,
+    /// A permit for each desktop that may answer.
+    pub(crate) answers: Arc<Semaphore>,
+    sessions: Mutex<HashMap<SessionId, bool>>,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            node: NodeId::from_uuid(Uuid::now_v7()),
+            answers: Arc::new(Semaphore::new(0)),
+            sessions: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn status_now(&self) -> NodeStatus {
+        NodeStatus {
+            node: self.node,
+            name: "desk".into(),
+            engine: "test 1".into(),
+            runtime: "runtime-test".parse().unwrap(),
+            allocatable: Allocatable {
+                cpu_millicores: 64_000,
+                memory_bytes: 64 << 30,
+                sessions: 32,
+            },
+            degraded: None,
+            images: vec!["gatewright/terminal:dev".into(), "gatewright/desktop:dev".into()],
+            labels: [].into(),
+        }
+    }
+}
+
+#[async_trait]
+impl AgentControl for Desk {
+    async fn status(&self) -> Result<NodeStatus, AgentError> {
+        Ok(self.status_now())
+    }
+
+    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+        self.sessions.lock().unwrap().entry(spec.session).or_insert(false);
+        Ok(())
+    }
+
+    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
+        *self.sessions.lock().unwrap().get_mut(&session).ok_or(AgentError::NotFound)? = true;
+        Ok(())
+    }
+
+    async fn wait_ready(&self, _: SessionId) -> Result<(), AgentError> {
+        self.answers.acquire().await.unwrap().forget();
+        Ok(())
+    }
+
+    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
+        self.sessions.lock().unwrap().remove(&session);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
+        let sessions = self.sessions.lock().unwrap();
+        let owned = sessions.iter().map(|(session, running)| OwnedSession {
+            session: *session,
+            running: *running,
+        });
+        Ok(owned.collect())
+    }
+}
