@@ -1,5 +1,6 @@
 //! What stands behind a runtime plugin's `engine` endpoint: the guard, then the engine.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +69,14 @@ impl GuardedEngine {
             )),
         })
     }
+}
+
+/// The endpoint that a runtime plugin gets for one call within `scope`, without an agent behind it: for whoever tests
+/// a plugin against a real engine, as the agent would run it.
+#[must_use]
+pub fn guarded_endpoint(engine: PathBuf, deployment: &str, scope: Scope) -> Arc<dyn HttpEndpoint> {
+    let engine = GuardedEngine::new(Engine::new(engine), deployment.to_owned());
+    CallEndpoint::new(Arc::new(engine), scope)
 }
 
 /// The endpoint of one call of the plugin: its scope is what that call is about.
