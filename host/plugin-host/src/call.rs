@@ -199,6 +199,9 @@ impl Plugin {
             .ok()
             .flatten()
             .ok_or(CallError::Busy)?;
+        if tokio::time::Instant::now() >= deadline {
+            return Err(CallError::Busy);
+        }
         let store = self.store(context, granted, limits);
         let meter = Arc::clone(&store.data().meter);
         let (store, result) = tokio::time::timeout_at(deadline, Metered::new(meter, body(store)))

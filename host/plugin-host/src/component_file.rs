@@ -81,7 +81,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Outside<'_>, InspectError> {
             }
             Payload::ModuleSection { unchecked_range, .. } | Payload::ComponentSection { unchecked_range, .. } => {
                 let length = unchecked_range.end.saturating_sub(unchecked_range.start);
-                parser.skip_section();
                 rest = usize::try_from(length)
                     .ok()
                     .and_then(|length| rest.get(length..))

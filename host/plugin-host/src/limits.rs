@@ -57,9 +57,9 @@ const MIB: u64 = 1 << 20;
 pub(crate) const fn of(kind: PluginKind) -> KindLimits {
     let (deadline_ms, max_deadline_ms, guest_ms, memory_mib, instances) = match kind {
         PluginKind::Placement => (1_000, 5_000, 500, 32, 8),
-        PluginKind::Dlp => (1_000, 5_000, 500, 32, 24),
-        PluginKind::Credential => (2_000, 30_000, 500, 32, 8),
-        PluginKind::Runtime => (30_000, 300_000, 2_000, 64, 16),
+        PluginKind::Dlp => (1_000, 5_000, 250, 32, 24),
+        PluginKind::Credential => (2_000, 30_000, 250, 32, 8),
+        PluginKind::Runtime => (30_000, 300_000, 1_000, 64, 16),
     };
     KindLimits {
         default: Limits {

@@ -1,0 +1,13 @@
+//! Real components in the real host, with the real compiler process.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod calls;
+mod compiling;
+mod hostile;
+mod http;
+mod stand;
+mod swapping;
