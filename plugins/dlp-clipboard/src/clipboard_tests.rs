@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use gatewright_sdk::dlp::{ClipboardRule as _, Direction as Way, Offer, Subject};
 use gatewright_sdk::testing::set_config;
 

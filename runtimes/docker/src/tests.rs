@@ -1,4 +1,5 @@
 //! Against answers recorded from Docker 20.10.24, and against the shortened ones that the host's guard makes of them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::cell::RefCell;
 use std::rc::Rc;

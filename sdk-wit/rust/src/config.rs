@@ -68,6 +68,8 @@ fn text() -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
