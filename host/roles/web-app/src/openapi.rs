@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::header;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{RefOr, Responses};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -39,7 +40,25 @@ pub(crate) fn router() -> OpenApiRouter<WebApp> {
 /// The document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    app::api().into_openapi()
+    let mut document = app::api().into_openapi();
+    for path in document.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.post, &mut path.delete, &mut path.put, &mut path.patch];
+        for operation in operations.into_iter().flatten() {
+            describe(&mut operation.responses);
+        }
+    }
+    document
+}
+
+/// Every response has to have a description, also where its schema says it all.
+fn describe(responses: &mut Responses) {
+    for (status, response) in &mut responses.responses {
+        if let RefOr::T(response) = response
+            && response.description.is_empty()
+        {
+            response.description = if status == "default" { "An error." } else { "As asked." }.into();
+        }
+    }
 }
 
 /// The document as it is served and checked in.

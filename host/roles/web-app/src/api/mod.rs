@@ -12,6 +12,7 @@ mod workspaces;
 pub(crate) use activity::{ActivityPage, ActivitySearch};
 pub(crate) use home::Home;
 pub(crate) use me::{Credentials, Health, Me};
+pub(crate) use names::PluginFile;
 pub(crate) use plugins::{Impact, Plugin, Plugins, Uploaded};
 pub(crate) use sessions::{Launch, Session, Sessions, Ticket};
 pub(crate) use workspaces::Workspaces;

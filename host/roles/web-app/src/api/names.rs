@@ -6,7 +6,7 @@ use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::session::SessionState;
 use gatewright_policy::Permission;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! names {
@@ -47,3 +47,15 @@ names! {
     /// What an event is about.
     EventKindName = ["verdict", "audit"];
 }
+
+/// Raw bytes.
+pub(crate) struct PluginFile;
+
+impl PartialSchema for PluginFile {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl ToSchema for PluginFile {}

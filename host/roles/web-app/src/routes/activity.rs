@@ -10,7 +10,7 @@ use crate::extract::Asked;
 use crate::login::{ActivityView, May};
 
 /// Verdicts and audit events, newest first.
-#[utoipa::path(get, path = "/api/v1/activity", tag = "activity", params(ActivitySearch),
+#[utoipa::path(get, path = "/api/v1/activity", operation_id = "list_activity", tag = "activity", params(ActivitySearch),
     extensions(("x-permission" = json!("activity.view"))), responses(
     (status = 200, body = ActivityPage),
     (status = "default", body = Problem, content_type = "application/problem+json"),

@@ -28,7 +28,7 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Follow a session: event `session` with it now and after every change, until it is over.
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/events", tag = "sessions", params(("id" = Uuid, Path)), responses(
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/events", operation_id = "follow_session", tag = "sessions", params(("id" = Uuid, Path)), responses(
     (status = 200, body = Session, content_type = "text/event-stream", description = "Each event `session` has a session as its data."),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -10,7 +10,7 @@ use crate::error::{ApiError, Problem};
 use crate::login::{ExamplesRemove, Login, May};
 
 /// The home page.
-#[utoipa::path(get, path = "/api/v1/home", tag = "home", responses(
+#[utoipa::path(get, path = "/api/v1/home", operation_id = "home", tag = "home", responses(
     (status = 200, body = Home),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -19,7 +19,7 @@ pub(crate) async fn home(State(app): State<WebApp>, login: Login) -> Result<Json
 }
 
 /// Remove everything that was seeded as an example.
-#[utoipa::path(delete, path = "/api/v1/examples", tag = "home", extensions(("x-permission" = json!("examples.remove"))), responses(
+#[utoipa::path(delete, path = "/api/v1/examples", operation_id = "remove_examples", tag = "home", extensions(("x-permission" = json!("examples.remove"))), responses(
     (status = 204, description = "They are gone."),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]

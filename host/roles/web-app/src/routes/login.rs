@@ -30,7 +30,7 @@ impl FromRequestParts<WebApp> for NotForeign {
 }
 
 /// Begin a login. Sets cookie `__Host-gatewright`.
-#[utoipa::path(post, path = "/api/v1/login", tag = "login", security(()), request_body = Credentials, responses(
+#[utoipa::path(post, path = "/api/v1/login", operation_id = "login", tag = "login", security(()), request_body = Credentials, responses(
     (status = 200, body = Me, description = "Logged in; the cookie is set."),
     (status = "default", body = Problem, content_type = "application/problem+json", description = "401 `bad-credentials`, 429 `too-many-requests`."),
 ))]
@@ -55,7 +55,7 @@ pub(crate) async fn login(
 }
 
 /// End the login.
-#[utoipa::path(post, path = "/api/v1/logout", tag = "login", responses(
+#[utoipa::path(post, path = "/api/v1/logout", operation_id = "logout", tag = "login", responses(
     (status = 204, description = "Logged out; the cookie is removed."),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -65,7 +65,7 @@ pub(crate) async fn logout(State(app): State<WebApp>, login: Login) -> Result<Re
 }
 
 /// Who is logged in.
-#[utoipa::path(get, path = "/api/v1/me", tag = "login", responses(
+#[utoipa::path(get, path = "/api/v1/me", operation_id = "me", tag = "login", responses(
     (status = 200, body = Me),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -74,7 +74,7 @@ pub(crate) async fn me(State(app): State<WebApp>, login: Login) -> Json<Me> {
 }
 
 /// Whether the service runs.
-#[utoipa::path(get, path = "/api/v1/health", tag = "service", security(()), responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/api/v1/health", operation_id = "health", tag = "service", security(()), responses((status = 200, body = Health)))]
 pub(crate) async fn health() -> Json<Health> {
     Json(Health {
         status: "ok",

@@ -6,14 +6,14 @@ use gatewright_control::{ActivateError, DeleteError, RollBackError, UploadError}
 use gatewright_core::plugin::PluginName;
 use http::StatusCode;
 
-use crate::api::{Impact, Plugin, Plugins, Uploaded};
+use crate::api::{Impact, Plugin, PluginFile, Plugins, Uploaded};
 use crate::app::WebApp;
 use crate::error::{ApiError, Problem};
 use crate::extract::{At, PluginBytes};
 use crate::login::{May, PluginsActivate, PluginsUpload, PluginsView};
 
 /// All plugins.
-#[utoipa::path(get, path = "/api/v1/plugins", tag = "plugins", extensions(("x-permission" = json!("plugins.view"))), responses(
+#[utoipa::path(get, path = "/api/v1/plugins", operation_id = "list_plugins", tag = "plugins", extensions(("x-permission" = json!("plugins.view"))), responses(
     (status = 200, body = Plugins),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -25,8 +25,8 @@ pub(crate) async fn list(State(app): State<WebApp>, _: May<PluginsView>) -> Resu
 }
 
 /// Upload a version. It is checked, compiled and tried; nothing uses it until it is activated.
-#[utoipa::path(post, path = "/api/v1/plugins", tag = "plugins", extensions(("x-permission" = json!("plugins.upload"))),
-    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The file as it is, 32 MiB at the most."),
+#[utoipa::path(post, path = "/api/v1/plugins", operation_id = "upload_plugin", tag = "plugins", extensions(("x-permission" = json!("plugins.upload"))),
+    request_body(content = PluginFile, content_type = "application/wasm", description = "The file as it is, 32 MiB at the most."),
     responses(
         (status = 201, body = Uploaded),
         (status = "default", body = Problem, content_type = "application/problem+json",
@@ -58,7 +58,7 @@ pub(crate) async fn upload(
 }
 
 /// What activating a version would touch.
-#[utoipa::path(get, path = "/api/v1/plugins/{name}/versions/{version}/impact", tag = "plugins",
+#[utoipa::path(get, path = "/api/v1/plugins/{name}/versions/{version}/impact", operation_id = "get_impact", tag = "plugins",
     params(("name" = String, Path), ("version" = String, Path)),
     extensions(("x-permission" = json!("plugins.view"))), responses(
     (status = 200, body = Impact),
@@ -74,7 +74,7 @@ pub(crate) async fn impact(
 }
 
 /// Activate a version: the next call goes to it, in open sessions too.
-#[utoipa::path(post, path = "/api/v1/plugins/{name}/versions/{version}/activate", tag = "plugins",
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/versions/{version}/activate", operation_id = "activate_version", tag = "plugins",
     params(("name" = String, Path), ("version" = String, Path)),
     extensions(("x-permission" = json!("plugins.activate"))), responses(
     (status = 200, body = Plugin),
@@ -98,7 +98,7 @@ pub(crate) async fn activate(
 }
 
 /// Activate the version that was active before.
-#[utoipa::path(post, path = "/api/v1/plugins/{name}/rollback", tag = "plugins", params(("name" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/plugins/{name}/rollback", operation_id = "roll_back_plugin", tag = "plugins", params(("name" = String, Path)),
     extensions(("x-permission" = json!("plugins.activate"))), responses(
     (status = 200, body = Plugin),
     (status = "default", body = Problem, content_type = "application/problem+json", description = "409 `nothing-to-roll-back`."),
@@ -120,7 +120,7 @@ pub(crate) async fn roll_back(
 }
 
 /// Remove a version that is not active.
-#[utoipa::path(delete, path = "/api/v1/plugins/{name}/versions/{version}", tag = "plugins",
+#[utoipa::path(delete, path = "/api/v1/plugins/{name}/versions/{version}", operation_id = "remove_version", tag = "plugins",
     params(("name" = String, Path), ("version" = String, Path)),
     extensions(("x-permission" = json!("plugins.upload"))), responses(
     (status = 204, description = "It is gone."),

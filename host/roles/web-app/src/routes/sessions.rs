@@ -19,7 +19,7 @@ use crate::extract::{At, Body, idempotency_key};
 use crate::login::{Login, May, SessionsLaunch};
 
 /// Launch a workspace. It starts in the background: follow its events.
-#[utoipa::path(post, path = "/api/v1/sessions", tag = "sessions", request_body = Launch,
+#[utoipa::path(post, path = "/api/v1/sessions", operation_id = "launch_session", tag = "sessions", request_body = Launch,
     params(("Idempotency-Key" = Option<Uuid>, Header, description = "The same key is the same session.")),
     extensions(("x-permission" = json!("sessions.launch"))),
     responses(
@@ -53,7 +53,7 @@ pub(crate) async fn launch(
 }
 
 /// One's own sessions.
-#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", responses(
+#[utoipa::path(get, path = "/api/v1/sessions", operation_id = "list_sessions", tag = "sessions", responses(
     (status = 200, body = Sessions),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -65,7 +65,7 @@ pub(crate) async fn list(State(app): State<WebApp>, login: Login) -> Result<Json
 }
 
 /// One session.
-#[utoipa::path(get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = Uuid, Path)), responses(
+#[utoipa::path(get, path = "/api/v1/sessions/{id}", operation_id = "get_session", tag = "sessions", params(("id" = Uuid, Path)), responses(
     (status = 200, body = Session),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -74,7 +74,7 @@ pub(crate) async fn one(State(app): State<WebApp>, login: Login, At(id): At<Sess
 }
 
 /// End a session.
-#[utoipa::path(delete, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = Uuid, Path)), responses(
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", operation_id = "end_session", tag = "sessions", params(("id" = Uuid, Path)), responses(
     (status = 202, body = Session, description = "It is ending."),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -90,7 +90,7 @@ pub(crate) async fn end(State(app): State<WebApp>, login: Login, At(id): At<Sess
 }
 
 /// Get a ticket into one's own session, good for a minute.
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/ticket", tag = "sessions", params(("id" = Uuid, Path)), responses(
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/ticket", operation_id = "get_ticket", tag = "sessions", params(("id" = Uuid, Path)), responses(
     (status = 200, body = Ticket),
     (status = "default", body = Problem, content_type = "application/problem+json", description = "409 `not-ready`."),
 ))]

@@ -9,7 +9,7 @@ use crate::error::{ApiError, Problem};
 use crate::login::Login;
 
 /// All workspaces.
-#[utoipa::path(get, path = "/api/v1/workspaces", tag = "workspaces", responses(
+#[utoipa::path(get, path = "/api/v1/workspaces", operation_id = "list_workspaces", tag = "workspaces", responses(
     (status = 200, body = Workspaces),
     (status = "default", body = Problem, content_type = "application/problem+json"),
 ))]

@@ -23,3 +23,19 @@ async fn the_document_is_checked_in() {
         "web/src/api/openapi.json is not what the code says, first at {difference:?}: run with UPDATE_EXPECT=1"
     );
 }
+
+/// What generators of clients rely on.
+#[test]
+fn operations_have_names_and_responses_descriptions() {
+    let document = serde_json::to_value(gatewright_web_app::openapi()).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for item in document["paths"].as_object().unwrap().values() {
+        for operation in item.as_object().unwrap().values() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name.to_owned()), "{name} is there twice");
+            for response in operation["responses"].as_object().unwrap().values() {
+                assert!(!response["description"].as_str().unwrap_or_default().is_empty(), "{name}");
+            }
+        }
+    }
+}
