@@ -105,7 +105,10 @@ impl PluginEngine for HostEngine {
         let found = inspect(bytes).map_err(|error| bad_inspect(&error))?;
         let approved = self.approved(&found.manifest.id);
         let plugin = self.host.load(bytes, &approved).await.map_err(|error| bad_load(&error))?;
-        plugin.self_test().await.map_err(|error| bad_load(&LoadError::SelfTest(error)))?;
+        plugin.self_test().await.map_err(|error| BadPlugin {
+            stage: Stage::SelfTest,
+            detail: format!("self-test failed: {}", chain_of(&error)),
+        })?;
         lock(&self.passed).insert(digest, plugin);
         Ok(())
     }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 /// What an agent is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
+    Status,
     Create,
     Start,
     WaitReady,
@@ -135,6 +136,7 @@ impl FakeAgent {
 #[async_trait]
 impl AgentControl for FakeAgent {
     async fn status(&self) -> Result<NodeStatus, AgentError> {
+        self.act(Call::Status, |_| Ok(()))?;
         Ok(NodeStatus {
             node: self.node,
             name: self.name.clone(),
@@ -147,7 +149,7 @@ impl AgentControl for FakeAgent {
             },
             degraded: None,
             images: self.images.clone(),
-            labels: Default::default(),
+            labels: std::collections::BTreeMap::new(),
         })
     }
 

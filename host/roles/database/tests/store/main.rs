@@ -1,5 +1,5 @@
 //! The store on a real file.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod events;
 mod opening;
