@@ -6,9 +6,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use gatewright_identity::{ClientAddr, PublicOrigin, SESSION_PREFIX, TicketVerifier};
 use http::uri::Authority;
-use http::{Request, request};
+use http::{Request, header, request};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::headers;
@@ -51,6 +53,7 @@ pub(crate) struct Requests {
     pub(crate) upstreams: Upstreams,
     pub(crate) public_origin: Option<PublicOrigin>,
     pub(crate) body_timeout: Duration,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Requests {
@@ -62,9 +65,22 @@ impl Requests {
             Ok(host) => self.hand_on(parts, body, host, client).await,
             Err(problem) => Err(*problem),
         }
-        .unwrap_or_else(IntoResponse::into_response);
+        .map_or_else(IntoResponse::into_response, |response| self.until_stop(response));
         headers::secure(&mut response, host.as_ref().ok());
         response
+    }
+
+    /// Server-sent events have no end of their own and their clients come back: a stop does not wait for them.
+    fn until_stop(&self, response: Response) -> Response {
+        let endless = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        if !endless {
+            return response;
+        }
+        let stop = self.stop.clone();
+        response.map(|body| Body::from_stream(body.into_data_stream().take_until(stop.cancelled_owned())))
     }
 
     async fn hand_on(&self, mut parts: request::Parts, body: Body, host: &Authority, client: SocketAddr) -> Result<Response, Problem> {

@@ -91,6 +91,7 @@ impl Edge {
                 upstreams: self.upstreams,
                 public_origin: self.conf.public_origin,
                 body_timeout: limits.body,
+                stop: stop.clone(),
             }),
             limits,
             stop,

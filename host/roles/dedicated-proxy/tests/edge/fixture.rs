@@ -56,6 +56,13 @@ async fn echo(request: Request) -> String {
     seen
 }
 
+/// One event, and then nothing for ever.
+async fn events() -> axum::response::Sse<impl futures_util::Stream<Item = Result<axum::response::sse::Event, std::convert::Infallible>>> {
+    use futures_util::StreamExt as _;
+    let first = futures_util::stream::iter([Ok(axum::response::sse::Event::default().data("first"))]);
+    axum::response::Sse::new(first.chain(futures_util::stream::pending()))
+}
+
 async fn vnc(
     Extension(client): Extension<ClientAddr>,
     Extension(ticket): Extension<VerifiedTicket>,
@@ -86,6 +93,7 @@ pub(crate) async fn edge(limits: EdgeLimits) -> Fixture {
     };
     let web_app = Router::new()
         .route("/slow", get(slow))
+        .route("/events", get(events))
         .route("/count", any(async |body: Bytes| body.len().to_string()))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .fallback(any(echo));

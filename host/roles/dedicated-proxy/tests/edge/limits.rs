@@ -139,3 +139,30 @@ async fn a_drain_has_an_end() {
     timeout(PATIENCE, edge.served).await.unwrap().unwrap();
     assert_eq!(asked.await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_event_streams() {
+    let edge = edge(EdgeLimits {
+        drain: PATIENCE * 10,
+        ..EdgeLimits::default()
+    })
+    .await;
+    let stream = edge.tls(b"http/1.1").await;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get("/events").header("host", edge.host()).body(Body::empty()).unwrap();
+    let mut body = sender.send_request(request).await.unwrap().into_body();
+    let first = timeout(PATIENCE, body.frame())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap()
+        .into_data()
+        .unwrap();
+    assert_eq!(&first[..], b"data: first\n\n");
+    edge.stop.cancel();
+    let rest = timeout(PATIENCE, body.collect()).await.unwrap();
+    assert!(rest.unwrap().to_bytes().is_empty(), "it ends as a stream ends, not torn off");
+    timeout(PATIENCE, edge.served).await.unwrap().unwrap();
+    connection.await.unwrap().unwrap();
+}
