@@ -181,7 +181,8 @@ impl Plugin {
         result.map(|value| Answer { value, micros })
     }
 
-    async fn run_limited<R, F>(
+    /// The part of [`Self::run`] that is under limits; not counted.
+    pub(crate) async fn run_limited<R, F>(
         &self,
         context: &CallContext,
         granted: Granted,

@@ -109,7 +109,5 @@ fn add(names: &mut Vec<String>, name: &str) -> Result<(), InspectError> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn damaged(error: wasmparser::BinaryReaderError) -> InspectError {
-    InspectError::Damaged {
-        offset: error.offset() as u64,
-    }
+    InspectError::Damaged { offset: error.offset() }
 }

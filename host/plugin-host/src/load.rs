@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use gatewright_core::plugin::PluginKind;
+use wasmtime::Store;
 use wasmtime::component::Component;
 
 use crate::bindings;
-use crate::call::CallError;
+use crate::call::{CallContext, CallError, Granted};
 use crate::compile::{CompileError, compile_into_cache};
 use crate::counters::Counters;
 use crate::grants::Approved;
 use crate::host::{PluginHost, Shared};
 use crate::inspect::{InspectError, inspect};
 use crate::plugin::{Plugin, World};
+use crate::store::CallState;
 use crate::text::bounded;
 
 /// Where on its way a plugin failed.
@@ -26,7 +28,7 @@ pub enum Stage {
     Approval,
     /// Compiling.
     Compile,
-    /// Calling it once.
+    /// Making an instance, or calling it once.
     SelfTest,
 }
 
@@ -65,7 +67,10 @@ pub enum LoadError {
         /// What differs.
         detail: String,
     },
-    /// Its self-test failed.
+    /// It broke while an instance was made, before any call.
+    #[error("plugin can't be started")]
+    Start(#[source] CallError),
+    /// Its self-test failed; for callers that load and test in one step.
     #[error("self-test failed")]
     SelfTest(#[source] CallError),
 }
@@ -80,14 +85,15 @@ impl LoadError {
             Self::NotApproved { .. } => Stage::Approval,
             Self::Compile(_) => Stage::Compile,
             Self::World { .. } => Stage::Imports,
-            Self::SelfTest(_) => Stage::SelfTest,
+            Self::Start(_) | Self::SelfTest(_) => Stage::SelfTest,
         }
     }
 }
 
 impl PluginHost {
     /// Makes a plugin ready to be called: inspects it, checks what it wants against what is `approved`, compiles it in
-    /// a child process, and checks it against its world. Cancel-safe: a compiler that runs is killed.
+    /// a child process, makes one instance under its limits, and checks that against its world. Cancel-safe: a compiler
+    /// that runs is killed.
     ///
     /// # Errors
     /// [`LoadError`], with a text for the person who uploaded it.
@@ -119,6 +125,7 @@ impl PluginHost {
             counters: Counters::default(),
             shared: Arc::clone(&self.shared),
         });
+        plugin.probe().await?;
         let mut loaded = self.loaded();
         loaded.retain(|_, plugin| plugin.strong_count() > 0);
         loaded.insert(key, Arc::downgrade(&plugin));
@@ -143,6 +150,35 @@ impl PluginHost {
             tracing::warn!("Compiled plugin was not in the cache and was compiled again");
         }
         world
+    }
+}
+
+impl Plugin {
+    /// Makes an instance and checks that its functions are those of the world. Not counted as a call.
+    async fn probe(&self) -> Result<(), LoadError> {
+        let context = CallContext::of_host();
+        macro_rules! shape {
+            ($pre:ident, $world:path) => {{
+                let pre = $pre.instance_pre();
+                let body = async move |mut store: Store<CallState>| {
+                    let shape = match pre.instantiate_async(&mut store).await {
+                        Ok(instance) => Ok(<$world>::new(&mut store, &instance).map(drop)),
+                        Err(error) => Err(error),
+                    };
+                    (store, shape)
+                };
+                self.run_limited(&context, Granted::default(), body).await
+            }};
+        }
+        let shape = match &self.world {
+            World::Clipboard(pre) => shape!(pre, bindings::dlp::ClipboardRule),
+            World::Placement(pre) => shape!(pre, bindings::placement::Placement),
+            World::Credential(pre) => shape!(pre, bindings::credential::Credential),
+            World::Runtime(pre) => shape!(pre, bindings::runtime::Runtime),
+        };
+        shape.map_err(LoadError::Start)?.map_err(|error| LoadError::World {
+            detail: bounded(&format!("{error:#}"), 1000),
+        })
     }
 }
 

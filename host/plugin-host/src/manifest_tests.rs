@@ -63,9 +63,7 @@ fn each_wrong_field_is_named() {
     check(
         "\"dlp-clipboard\"",
         "\"../x\"",
-        &expect![
-            "manifest can't be read: a plugin's id has 1 to 64 of a-z, 0-9 and '-', and begins with a letter"
-        ],
+        &expect!["manifest can't be read: a plugin's id has 1 to 64 of a-z, 0-9 and '-', and begins with a letter"],
     );
     check(
         "kind = \"dlp\"",
@@ -74,26 +72,68 @@ fn each_wrong_field_is_named() {
             "manifest can't be read: unknown field `colour`, expected one of `id`, `kind`, `version`, `description`, `wit`, `grants`, `limits`, `reasons`, `self_test`, `config_schema`"
         ],
     );
-    check("\"1.2.0\"", "\"1.2\"", &expect!["manifest field version is wrong: not a semantic version: unexpected end of input while parsing minor version number"]);
-    check("dlp@0.1", "dlp", &expect![[r#"manifest field wit is wrong: write it as "dlp@0.1""#]]);
-    check("dlp@0.1", "placement@0.1", &expect!["manifest field wit is wrong: placement does not fit kind dlp"]);
-    check("deadline_ms = 250", "deadline_ms = 60000", &expect!["manifest field limits.deadline_ms is wrong: a dlp plugin may have 1 to 5000"]);
-    check("memory_bytes = 8388608", "memory_bytes = 1", &expect!["manifest field limits.memory_bytes is wrong: must be 1048576 to 268435456"]);
-    check("{actual}", "{other}", &expect![[r#"manifest field reasons is wrong: text of code "too-large" names "other", which is not among its parameters"#]]);
-    check("{actual}", "{actual", &expect![[r#"manifest field reasons is wrong: text of code "too-large" names "actual, the limit is {limit", which is not among its parameters"#]]);
-    check("actual = \"bytes\"", "actual = \"text\"", &expect!["manifest can't be read: unknown variant `text`, expected one of `bytes`, `count`, `name`"]);
+    check(
+        "\"1.2.0\"",
+        "\"1.2\"",
+        &expect!["manifest field version is wrong: not a semantic version: unexpected end of input while parsing minor version number"],
+    );
+    check(
+        "dlp@0.1",
+        "dlp",
+        &expect![[r#"manifest field wit is wrong: write it as "dlp@0.1""#]],
+    );
+    check(
+        "dlp@0.1",
+        "placement@0.1",
+        &expect!["manifest field wit is wrong: placement does not fit kind dlp"],
+    );
+    check(
+        "deadline_ms = 250",
+        "deadline_ms = 60000",
+        &expect!["manifest field limits.deadline_ms is wrong: a dlp plugin may have 1 to 5000"],
+    );
+    check(
+        "memory_bytes = 8388608",
+        "memory_bytes = 1",
+        &expect!["manifest field limits.memory_bytes is wrong: must be 1048576 to 268435456"],
+    );
+    check(
+        "{actual}",
+        "{other}",
+        &expect![[r#"manifest field reasons is wrong: text of code "too-large" names "other", which is not among its parameters"#]],
+    );
+    check(
+        "{actual}",
+        "{actual",
+        &expect![[
+            r#"manifest field reasons is wrong: text of code "too-large" names "actual, the limit is {limit", which is not among its parameters"#
+        ]],
+    );
+    check(
+        "actual = \"bytes\"",
+        "actual = \"text\"",
+        &expect!["manifest can't be read: unknown variant `text`, expected one of `bytes`, `count`, `name`"],
+    );
     check(
         "[self_test]",
         "[[reasons]]\ncode=\"too-large\"\ncheck=\"a\"\nwhy=\"b\"\ninstead=\"c\"\n[self_test]",
         &expect![[r#"manifest field reasons is wrong: code "too-large" is declared twice"#]],
     );
-    check("\"size\"", "\"\"", &expect![[r#"manifest field reasons is wrong: code "too-large" has an empty text"#]]);
+    check(
+        "\"size\"",
+        "\"\"",
+        &expect![[r#"manifest field reasons is wrong: code "too-large" has an empty text"#]],
+    );
     check(
         "[limits]",
         "[grants]\nhttp = [{ endpoint = \"engine\", methods = [\"GET\"], paths = [\"/**\"] }]\n[limits]",
         &expect!["manifest field grants.http is wrong: a dlp plugin can't have HTTP"],
     );
-    check("{ max_bytes = 10 }", "'[1]'", &expect!["manifest field self_test.config is wrong: not a JSON object: invalid type: sequence, expected a map at line 1 column 0"]);
+    check(
+        "{ max_bytes = 10 }",
+        "'[1]'",
+        &expect!["manifest field self_test.config is wrong: not a JSON object: invalid type: sequence, expected a map at line 1 column 0"],
+    );
 }
 
 #[test]

@@ -26,24 +26,14 @@ impl World {
         const DLP: &str = include_str!("../../../sdk-wit/wit/dlp@0.1.0/dlp.wit");
         match self {
             Self::Clipboard => (&[DLP], "clipboard-rule"),
-            Self::Placement => (
-                &[include_str!("../../../sdk-wit/wit/placement@0.1.0/placement.wit")],
-                "placement",
-            ),
+            Self::Placement => (&[include_str!("../../../sdk-wit/wit/placement@0.1.0/placement.wit")], "placement"),
             Self::Credential => (
                 &[include_str!("../../../sdk-wit/wit/credential@0.1.0/credential.wit")],
                 "credential",
             ),
-            Self::Runtime => (
-                &[include_str!("../../../sdk-wit/wit/runtime@0.1.0/runtime.wit")],
-                "runtime",
-            ),
+            Self::Runtime => (&[include_str!("../../../sdk-wit/wit/runtime@0.1.0/runtime.wit")], "runtime"),
             Self::ClipboardWithSockets => (
-                &[
-                    DLP,
-                    include_str!("../wit/sockets.wit"),
-                    include_str!("../wit/with-sockets.wit"),
-                ],
+                &[DLP, include_str!("../wit/sockets.wit"), include_str!("../wit/with-sockets.wit")],
                 "with-sockets",
             ),
             Self::ClipboardMisshapen => (&[include_str!("../wit/misshapen.wit")], "clipboard-rule"),
@@ -57,18 +47,14 @@ pub(crate) fn component(world: World, wat: &str) -> Result<Vec<u8>> {
     let (sources, name) = world.sources();
     let mut package = None;
     for source in std::iter::once(&TYPES).chain(sources) {
-        let group = UnresolvedPackageGroup::parse("guest.wit", source)
-            .map_err(|error| anyhow::anyhow!("WIT: {error:?}"))?;
+        let group = UnresolvedPackageGroup::parse("guest.wit", source).map_err(|error| anyhow::anyhow!("WIT: {error:?}"))?;
         package = Some(resolve.push_group(group)?);
     }
     let package = package.context("a package")?;
     let world = resolve.select_world(&[package], Some(name))?;
     let mut module = wat::parse_str(wat)?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)?
-        .encode()
+    ComponentEncoder::default().validate(true).module(&module)?.encode()
 }
 
 /// `component` with a manifest at its end.

@@ -4,9 +4,7 @@ use anyhow::Result;
 
 use crate::component::{World, component, with_manifest};
 use crate::manifest::{ENGINE, REASONS, SHORT, SMALL, manifest};
-use crate::quiet::{
-    PING, clipboard, clipboard_module, credential_module, placement_module, runtime_module,
-};
+use crate::quiet::{PING, clipboard, clipboard_module, credential_module, placement_module, runtime_module};
 
 /// What must become of a hostile guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +69,7 @@ fn rule(name: &str, pages: u32, imports: &str, more: &str, body: &str) -> Result
     ))
 }
 
-const LOG: &str =
-    r#"  (import "gatewright:types/log@0.1.0" "write" (func $write (param i32 i32 i32)))"#;
+const LOG: &str = r#"  (import "gatewright:types/log@0.1.0" "write" (func $write (param i32 i32 i32)))"#;
 const FOREVER: &str = "(loop $again (br $again)) (unreachable)";
 /// At 64: ok(deny(reason)) whose code and parameters follow.
 const DENY: &str = r#"(data (i32.const 64) "\00\00\00\00\01\00\00\00\00\01\00\00\09\00\00\00\80\00\00\00\02\00\00\00")"#;
@@ -115,17 +112,6 @@ fn clipboard_rules() -> Result<Vec<Hostile>> {
                 "",
                 "(func $down (param i64) (result i64) (i64.add (i64.const 1) (call $down (i64.add (local.get 0) (i64.const 1)))))",
                 "(i32.wrap_i64 (call $down (i64.const 0)))",
-            )?,
-        )),
-        Ok(fails(
-            "endless-start",
-            "out-of-time",
-            rule(
-                "endless-start",
-                1,
-                "",
-                "(func $start (loop $again (br $again))) (start $start)",
-                "(i32.const 0)",
             )?,
         )),
         Ok(fails(
@@ -207,8 +193,6 @@ fn clipboard_rules() -> Result<Vec<Hostile>> {
                 "(i32.store (i32.const 84) (i32.const 0)) (i32.const 64)",
             )?,
         )),
-        // More memory from the start than its manifest allows.
-        Ok(fails("born-too-large", "out-of-memory", rule("born-too-large", 256, "", "", "(i32.const 0)")?)),
     ];
     all.into_iter().collect()
 }
@@ -284,10 +268,7 @@ fn other_kinds() -> Result<Vec<Hostile>> {
 
 fn in_files() -> Result<Vec<Hostile>> {
     let good = clipboard("1.0.0", 1024)?;
-    let bare = component(
-        World::Clipboard,
-        &clipboard_module(1, "", "", "(i32.const 0)"),
-    )?;
+    let bare = component(World::Clipboard, &clipboard_module(1, "", "", "(i32.const 0)"))?;
     let dlp = |id: &str, more: &str| manifest(id, "dlp", "1.0.0", more);
     let sockets = clipboard_module(
         1,
@@ -302,9 +283,19 @@ fn in_files() -> Result<Vec<Hostile>> {
     let invalid = without_its_code(&bare)?;
     Ok(vec![
         refused("empty", "manifest", "not a WebAssembly file", Vec::new()),
-        refused("not-wasm", "manifest", "not a WebAssembly file", b"#!/bin/sh\necho hello\n".to_vec()),
+        refused(
+            "not-wasm",
+            "manifest",
+            "not a WebAssembly file",
+            b"#!/bin/sh\necho hello\n".to_vec(),
+        ),
         refused("core-module", "manifest", "a plugin is a component", wat::parse_str("(module)")?),
-        refused("truncated", "manifest", "damaged or cut off", good.get(..good.len() / 2).unwrap_or_default().to_vec()),
+        refused(
+            "truncated",
+            "manifest",
+            "damaged or cut off",
+            good.get(..good.len() / 2).unwrap_or_default().to_vec(),
+        ),
         refused("no-manifest", "manifest", "has no manifest", bare.clone()),
         refused(
             "two-manifests",
@@ -318,8 +309,18 @@ fn in_files() -> Result<Vec<Hostile>> {
             "larger than 64 KiB",
             with_manifest(bare.clone(), &dlp("huge", &"#".repeat(70_000))),
         ),
-        refused("wrong-id", "manifest", "plugin's id", with_manifest(bare.clone(), &dlp("../../etc/passwd", ""))),
-        refused("wrong-version", "manifest", "semantic version", with_manifest(bare.clone(), &manifest("x", "dlp", "latest", ""))),
+        refused(
+            "wrong-id",
+            "manifest",
+            "plugin's id",
+            with_manifest(bare.clone(), &dlp("../../etc/passwd", "")),
+        ),
+        refused(
+            "wrong-version",
+            "manifest",
+            "semantic version",
+            with_manifest(bare.clone(), &manifest("x", "dlp", "latest", "")),
+        ),
         refused(
             "greedy-limits",
             "manifest",
@@ -350,7 +351,31 @@ fn in_files() -> Result<Vec<Hostile>> {
             "does not fit its world",
             with_manifest(component(World::ClipboardMisshapen, misshapen)?, &dlp("misshapen-world", "")),
         ),
-        refused("invalid-code", "compile", "not valid", with_manifest(invalid, &dlp("invalid-code", ""))),
+        refused(
+            "endless-start",
+            "self-test",
+            "processor time",
+            rule(
+                "endless-start",
+                1,
+                "",
+                "(func $start (loop $again (br $again))) (start $start)",
+                "(i32.const 0)",
+            )?,
+        ),
+        // More memory from the start than its manifest allows.
+        refused(
+            "born-too-large",
+            "self-test",
+            "more than its 8 MiB of memory",
+            rule("born-too-large", 256, "", "", "(i32.const 0)")?,
+        ),
+        refused(
+            "invalid-code",
+            "compile",
+            "not valid",
+            with_manifest(invalid, &dlp("invalid-code", "")),
+        ),
     ])
 }
 

@@ -2,9 +2,7 @@
 
 /// The text of a `plugin.toml`.
 pub(crate) fn manifest(id: &str, kind: &str, version: &str, more: &str) -> String {
-    format!(
-        "id = \"{id}\"\nkind = \"{kind}\"\nversion = \"{version}\"\nwit = \"{kind}@0.1\"\ndescription = \"A plugin for tests\"\n{more}"
-    )
+    format!("id = \"{id}\"\nkind = \"{kind}\"\nversion = \"{version}\"\nwit = \"{kind}@0.1\"\ndescription = \"A plugin for tests\"\n{more}")
 }
 
 /// The reasons that the guests here give.

@@ -25,18 +25,28 @@ pub struct Quiet {
 /// The WIT of this repository changed and a guest no longer fits.
 pub fn quiet() -> Result<Vec<Quiet>> {
     Ok(vec![
-        Quiet { name: "quiet-clipboard", bytes: clipboard("1.0.0", 1024)? },
-        Quiet { name: "quiet-placement", bytes: placement()? },
-        Quiet { name: "quiet-credential", bytes: credential()? },
-        Quiet { name: "quiet-runtime", bytes: runtime()? },
+        Quiet {
+            name: "quiet-clipboard",
+            bytes: clipboard("1.0.0", 1024)?,
+        },
+        Quiet {
+            name: "quiet-placement",
+            bytes: placement()?,
+        },
+        Quiet {
+            name: "quiet-credential",
+            bytes: credential()?,
+        },
+        Quiet {
+            name: "quiet-runtime",
+            bytes: runtime()?,
+        },
     ])
 }
 
 /// A clipboard module with memory, allocator and `decide`, whose body is `body`. `more` are further fields.
 pub(crate) fn clipboard_module(pages: u32, imports: &str, more: &str, body: &str) -> String {
-    format!(
-        "(module\n{imports}\n  (memory (export \"memory\") {pages})\n{PRELUDE}\n{more}\n  {DECIDE}\n{body}))"
-    )
+    format!("(module\n{imports}\n  (memory (export \"memory\") {pages})\n{PRELUDE}\n{more}\n  {DECIDE}\n{body}))")
 }
 
 /// A clipboard rule that reads the whole text, denies what is over `limit` bytes and allows the rest.
@@ -150,9 +160,7 @@ pub fn credential() -> Result<Vec<u8>> {
 /// A runtime's module; `health` is `health`, the rest traps.
 pub(crate) fn runtime_module(health: &str) -> String {
     let lifecycle = |name: &str, params: &str| {
-        format!(
-            "  (func (export \"gatewright:runtime/lifecycle@0.1.0#{name}\") {params} (result i32) (unreachable))\n"
-        )
+        format!("  (func (export \"gatewright:runtime/lifecycle@0.1.0#{name}\") {params} (result i32) (unreachable))\n")
     };
     let rest: String = [
         ("capabilities", ""),

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use gatewright_core::SessionId;
 use gatewright_plugin_host::{
-    CallContext, CallError, Candidate, Claims, ClipboardVerdict, OfferedSecret, PlacementRequest,
-    Protocol, Resolution, Target,
+    CallContext, CallError, Candidate, Claims, ClipboardVerdict, OfferedSecret, PlacementRequest, Protocol, Resolution, Target,
 };
 
 use crate::stand::{Stand, decide};

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use gatewright_core::plugin::PluginKind;
 use gatewright_hostile_guests::{Fate, Hostile};
 use gatewright_plugin_host::{
-    CallContext, CallError, Candidate, Claims, ClipboardVerdict, Plugin, PlacementRequest, Protocol,
-    Runtime, RuntimeError, Target,
+    CallContext, CallError, Candidate, Claims, ClipboardVerdict, PlacementRequest, Plugin, Protocol, Runtime, RuntimeError, Target,
 };
 
 use crate::calls::candidate;
@@ -50,8 +49,9 @@ async fn meet(stand: &Stand, guest: &Hostile) -> String {
     let loaded = stand.load(&guest.bytes).await;
     match (guest.fate, loaded) {
         (Fate::NotLoaded { stage, says }, Err(error)) => {
-            let text = error.to_string();
-            assert_eq!(error.stage().as_str(), stage, "{}: {text}", guest.name);
+            let failed_in = error.stage().as_str();
+            let text = format!("{:#}", anyhow::Error::from(error));
+            assert_eq!(failed_in, stage, "{}: {text}", guest.name);
             assert!(text.contains(says), "{}: {text}", guest.name);
             text
         }

@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use gatewright_plugin_host::{
-    Approved, CallContext, CallError, HttpEndpoint, HttpError, HttpRequest, HttpResponse, LoadError,
-    Runtime, RuntimeError,
+    Approved, CallContext, CallError, HttpEndpoint, HttpError, HttpRequest, HttpResponse, LoadError, Runtime, RuntimeError,
 };
 
 use crate::stand::Stand;
@@ -74,7 +73,10 @@ async fn a_body_over_the_calls_limit_ends() {
     let stand = Stand::new();
     let runtime = runtime(&stand, Pieces::new(1000, 100_000)).await;
     // The guest says so itself: its read fails.
-    assert_eq!(runtime.health(&CallContext::of_host()).await.unwrap_err(), RuntimeError::Unreachable);
+    assert_eq!(
+        runtime.health(&CallContext::of_host()).await.unwrap_err(),
+        RuntimeError::Unreachable
+    );
 }
 
 #[tokio::test]
@@ -83,7 +85,10 @@ async fn an_endpoint_under_another_name_is_not_reached() {
     let plugin = stand.load(&gatewright_hostile_guests::runtime().unwrap()).await.unwrap();
     let engine = Pieces::new(1, 1);
     let runtime = Runtime::new(plugin, "other", engine.clone()).unwrap();
-    assert_eq!(runtime.health(&CallContext::of_host()).await.unwrap_err(), RuntimeError::Unreachable);
+    assert_eq!(
+        runtime.health(&CallContext::of_host()).await.unwrap_err(),
+        RuntimeError::Unreachable
+    );
     assert!(engine.asked.lock().unwrap().is_empty());
 }
 
@@ -92,7 +97,10 @@ async fn what_is_not_approved_is_not_loaded() {
     let stand = Stand::new();
     let bytes = gatewright_hostile_guests::runtime().unwrap();
     let error = stand.host.load(&bytes, &Approved::nothing()).await.unwrap_err();
-    assert!(matches!(&error, LoadError::NotApproved { endpoints } if *endpoints == ["engine"]), "{error}");
+    assert!(
+        matches!(&error, LoadError::NotApproved { endpoints } if *endpoints == ["engine"]),
+        "{error}"
+    );
 }
 
 #[tokio::test]

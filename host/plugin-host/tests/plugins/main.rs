@@ -1,9 +1,5 @@
 //! Real components in the real host, with the real compiler process.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod calls;
 mod compiling;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatewright_plugin_host::{
-    Answer, Approved, CallContext, CallError, ClipboardOffer, ClipboardVerdict, Direction,
-    HostConfig, LoadError, Plugin, PluginHost, Subject,
+    Answer, Approved, CallContext, CallError, ClipboardOffer, ClipboardVerdict, Direction, HostConfig, LoadError, Plugin, PluginHost,
+    Subject,
 };
 
 /// A host with a cache of its own.
@@ -51,9 +51,6 @@ pub(crate) fn offer(text: &str) -> ClipboardOffer {
     }
 }
 
-pub(crate) async fn decide(
-    plugin: &Plugin,
-    text: &str,
-) -> Result<Answer<ClipboardVerdict>, CallError> {
+pub(crate) async fn decide(plugin: &Plugin, text: &str) -> Result<Answer<ClipboardVerdict>, CallError> {
     plugin.clipboard(&CallContext::of_host(), offer(text)).await
 }
