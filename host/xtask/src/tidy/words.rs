@@ -16,11 +16,16 @@ const REGISTRY_HOSTS: &[(&str, &str)] = &[
 /// Files that may name registries.
 const LOCK_FILES: &[&str] = &["Cargo.lock", "package-lock.json", "deny.toml"];
 
+/// In parts, as above.
+const BARE_SPAWN: [&str; 2] = ["tokio::", "spawn("];
+
 /// Offences of one file.
 pub(super) fn check(path: &str, text: &str) -> Vec<String> {
     let lock_file = LOCK_FILES.contains(&path.rsplit('/').next().unwrap_or(path));
     let mut offences = Vec::new();
+    let mut in_tests = false;
     for (index, line) in text.lines().enumerate() {
+        in_tests |= line.trim() == "#[cfg(test)]";
         let mut complain = |what: &str| offences.push(format!("{path}:{}: {what}", index + 1));
         if !lock_file {
             for (first, second) in REGISTRY_HOSTS {
@@ -29,11 +34,22 @@ pub(super) fn check(path: &str, text: &str) -> Vec<String> {
                 }
             }
         }
+        if is_product(path) && !in_tests && line.contains(BARE_SPAWN.concat().as_str()) {
+            complain("spawns a task that nobody joins: use a JoinSet or a TaskTracker");
+        }
         if names_a_home(line) {
             complain("has the path of a person's home folder");
         }
     }
     offences
+}
+
+/// Source of the product, and not of its tests.
+fn is_product(path: &str) -> bool {
+    path.ends_with(".rs")
+        && (path.starts_with("host/") || path.starts_with("policy/"))
+        && !path.contains("/tests/")
+        && !path.ends_with("tests.rs")
 }
 
 /// Whether the line has an absolute path below somebody's home folder. The home of a workspace's own user is part of the
@@ -77,6 +93,20 @@ mod tests {
         ] {
             assert!(check("a.rs", line).is_empty(), "{line}");
         }
+    }
+
+    #[test]
+    fn tasks_are_joined_but_in_tests() {
+        let spawn = format!("let task = {}async {{}});", BARE_SPAWN.concat());
+        assert_eq!(check("host/gate/src/live.rs", &spawn).len(), 1);
+        assert!(
+            check(
+                "host/gate/src/live.rs",
+                &format!("#[cfg(test)]\nmod tests {{ {spawn} }}\n\n{spawn}")
+            )
+            .is_empty()
+        );
+        assert!(check("host/gate/tests/all/main.rs", &spawn).is_empty());
     }
 
     #[test]
