@@ -14,7 +14,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let program = tools::cargo_tool("cargo-deny")?;
     // Not `advisories`: their database is a git repository that a machine without general internet access cannot fetch.
     Run::new(program)
-        .args(["--all-features", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"])
+        .args([
+            "--all-features",
+            // Two versions of one crate are only a warning, and there are always some: run `cargo deny check bans` to see them.
+            "--log-level",
+            "error",
+            "check",
+            "--hide-inclusion-graph",
+            "licenses",
+            "bans",
+            "sources",
+        ])
         .dir(workspace.root())
         .run()
 }

@@ -16,8 +16,10 @@ use anyhow::{Context as _, Result, bail};
 use crate::interrupt;
 use crate::process::{self, Run};
 
-/// Where the private dockerd keeps everything of its own.
+/// Where the private dockerd keeps everything of its own: not in the repository or a home folder, which may be on a
+/// file system that overlay2 does not take. [`HOME_ENVIRONMENT`] names another folder.
 const HOME: &str = "/var/lib/gatewright-dev/docker";
+const HOME_ENVIRONMENT: &str = "GATEWRIGHT_ENGINE_DIR";
 const SYSTEM_SOCKET: &str = "/var/run/docker.sock";
 const ENVIRONMENT: &str = "GATEWRIGHT_DOCKER_HOST";
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -70,9 +72,9 @@ impl Engine {
                 in_use: None,
             });
         }
-        let socket = Path::new(HOME).join("docker.sock");
+        let socket = Path::new(&home()).join("docker.sock");
         make_home()?;
-        let _starting = crate::cache::lock(&Path::new(HOME).join("start.lock"))?;
+        let _starting = crate::cache::lock(&Path::new(&home()).join("start.lock"))?;
         let started = ping(&socket).is_err();
         if started {
             start(&socket)?;
@@ -81,7 +83,7 @@ impl Engine {
             .create(true)
             .append(true)
             .mode(0o660)
-            .open(Path::new(HOME).join("users.lock"))?;
+            .open(Path::new(&home()).join("users.lock"))?;
         in_use.lock_shared().context("note that the engine is in use")?;
         Ok(Self {
             socket,
@@ -125,9 +127,17 @@ impl Drop for Engine {
     }
 }
 
+/// The folder of the private dockerd.
+fn home() -> String {
+    std::env::var(HOME_ENVIRONMENT)
+        .ok()
+        .filter(|dir| dir.starts_with('/'))
+        .unwrap_or_else(|| HOME.to_owned())
+}
+
 /// Whether any engine that a command could use answers now.
 pub(crate) fn any_answers() -> bool {
-    let own = Path::new(HOME).join("docker.sock");
+    let own = Path::new(&home()).join("docker.sock");
     named_by_environment().ok().flatten().is_some_and(|socket| ping(&socket).is_ok()) || ping(&own).is_ok()
 }
 
@@ -157,30 +167,32 @@ fn ping(socket: &Path) -> Result<()> {
 
 /// Makes the engine's folder, writable for this person.
 fn make_home() -> Result<()> {
-    if fs::create_dir_all(HOME).is_err()
+    let home = home();
+    if fs::create_dir_all(&home).is_err()
         || File::options()
             .create(true)
             .append(true)
-            .open(format!("{HOME}/users.lock"))
+            .open(format!("{home}/users.lock"))
             .is_err()
     {
         let owner = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        Run::as_root("mkdir")?.args(["-p", HOME]).run()?;
-        Run::as_root("chown")?.args([&owner, HOME]).run()?;
+        Run::as_root("mkdir")?.args(["-p", &home]).run()?;
+        Run::as_root("chown")?.args([&owner, &home]).run()?;
     }
     Ok(())
 }
 
 fn start(socket: &Path) -> Result<()> {
+    let home = home();
     let dockerd = process::find("dockerd").context("dockerd is missing: install the Debian package docker.io")?;
     // What an engine that was killed left behind.
     for name in ["docker.pid", "docker.sock"] {
-        let left = Path::new(HOME).join(name);
+        let left = Path::new(&home).join(name);
         if left.exists() && fs::remove_file(&left).is_err() {
             Run::as_root("rm")?.arg("-f").arg(&left).run()?;
         }
     }
-    let log_path = format!("{HOME}/log");
+    let log_path = format!("{home}/log");
     let log = File::create(&log_path).with_context(|| format!("write {log_path}"))?;
     let root = rustix::process::geteuid().is_root();
     let mut command = if root { Command::new(&dockerd) } else { Command::new("sudo") };
@@ -192,11 +204,11 @@ fn start(socket: &Path) -> Result<()> {
     command
         .args([
             "--data-root",
-            &format!("{HOME}/data"),
+            &format!("{home}/data"),
             "--exec-root",
-            &format!("{HOME}/exec"),
+            &format!("{home}/exec"),
             "--pidfile",
-            &format!("{HOME}/docker.pid"),
+            &format!("{home}/docker.pid"),
         ])
         .args([
             "-H",
@@ -243,7 +255,8 @@ fn start(socket: &Path) -> Result<()> {
 
 /// Stops the private dockerd by its process id, and removes the mount that it leaves.
 fn stop() -> Result<()> {
-    let pid = fs::read_to_string(format!("{HOME}/docker.pid"))
+    let home = home();
+    let pid = fs::read_to_string(format!("{home}/docker.pid"))
         .context("read the engine's process id")?
         .trim()
         .to_owned();
@@ -255,7 +268,7 @@ fn stop() -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let data = format!("{HOME}/data");
+    let data = format!("{home}/data");
     if is_mounted(&data)? {
         Run::as_root("umount")?.arg(&data).clean_up()?;
     }

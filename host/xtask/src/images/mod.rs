@@ -101,17 +101,15 @@ impl Image {
     }
 
     fn provide(&self, engine: &Engine, cache_dir: &Path, fresh: bool) -> Result<()> {
-        let format = format!("{{{{.Id}}}} {{{{index .Config.Labels \"{LABEL}\"}}}}");
-        let inspect = engine
-            .docker()
-            .args(["image", "inspect", "--format", &format, &self.tag()])
-            .output()?;
-        let known = String::from_utf8_lossy(&inspect.stdout).trim().to_owned();
-        let (old_id, old_hash) = known.split_once(' ').unwrap_or_default();
-        if old_hash == self.hash && !fresh {
+        if !fresh && self.loaded(engine)?.1 == self.hash {
             return Ok(());
         }
         let _lock = cache::lock(&cache_dir.join(format!("{}.lock", self.name)))?;
+        // Another xtask may have loaded it while this one waited.
+        let (old_id, old_hash) = self.loaded(engine)?;
+        if !fresh && old_hash == self.hash {
+            return Ok(());
+        }
         let started = Instant::now();
         let file = cache_dir.join(format!("{}-{}.tar", self.name, self.hash));
         if fresh || !file.is_file() {
@@ -122,7 +120,7 @@ impl Image {
         self.import(engine, &file)?;
         if !old_id.is_empty() {
             // The untagged predecessor; a container may still use it, then it stays until that ends.
-            let _in_use = engine.docker().args(["image", "rm", old_id]).output()?;
+            let _in_use = engine.docker().args(["image", "rm", &old_id]).output()?;
         }
         let size = engine
             .docker()
@@ -135,6 +133,18 @@ impl Image {
             started.elapsed().as_secs_f32()
         );
         Ok(())
+    }
+
+    /// The id and the hash of the image that the engine has under this name; empty when there is none.
+    fn loaded(&self, engine: &Engine) -> Result<(String, String)> {
+        let format = format!("{{{{.Id}}}} {{{{index .Config.Labels \"{LABEL}\"}}}}");
+        let inspect = engine
+            .docker()
+            .args(["image", "inspect", "--format", &format, &self.tag()])
+            .output()?;
+        let known = String::from_utf8_lossy(&inspect.stdout).trim().to_owned();
+        let (id, hash) = known.split_once(' ').unwrap_or((&known, ""));
+        Ok((id.to_owned(), hash.to_owned()))
     }
 
     fn build(&self, file: &Path) -> Result<()> {
