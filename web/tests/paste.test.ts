@@ -82,17 +82,25 @@ describe('the paste key', () => {
     const { key, log, canvas } = setUp(() => new Promise((resolve) => (give = resolve)));
     key('v', { code: 'KeyV', ctrlKey: true });
     window.dispatchEvent(new KeyboardEvent('keyup', { key: 'Control' }));
-    await vi.advanceTimersByTimeAsync(200);
+    await vi.advanceTimersByTimeAsync(300);
     expect(document.activeElement).toBe(canvas);
     give('late');
     await vi.advanceTimersByTimeAsync(0);
     expect(log).toEqual(['text:late', '+ffe3', '+76', '-76', '-ffe3']);
   });
 
+  it('is served once when the paste event comes late', async () => {
+    const { key, paste, log } = setUp(() => Promise.resolve('text'));
+    key('v', { code: 'KeyV', ctrlKey: true });
+    await vi.advanceTimersByTimeAsync(300);
+    paste('text');
+    expect(log).toEqual(['text:text', '+76', '-76']);
+  });
+
   it('asks for the paste box when the browser refuses', async () => {
     const { key, log, problems } = setUp(() => Promise.reject(new Error('NotAllowedError')));
     key('v', { code: 'KeyV', ctrlKey: true });
-    await vi.advanceTimersByTimeAsync(200);
+    await vi.advanceTimersByTimeAsync(300);
     expect(problems).toEqual(['refused']);
     expect(log).toEqual([]);
   });
@@ -100,7 +108,7 @@ describe('the paste key', () => {
   it('asks for the paste box where nothing can be read at all', async () => {
     const { key, problems } = setUp();
     key('v', { code: 'KeyV', ctrlKey: true });
-    await vi.advanceTimersByTimeAsync(200);
+    await vi.advanceTimersByTimeAsync(300);
     expect(problems).toEqual(['refused']);
   });
 

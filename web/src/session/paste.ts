@@ -72,7 +72,9 @@ function held(sink: PasteSink, key: Key, during: () => void): void {
 const HELD_BY_NOBODY: PasteChord = { key: 'v', shift: false, shiftHeld: false, control: false, meta: false };
 
 /** How long the browser may take to turn a paste key into a paste event, ms. */
-const EVENT_MS = 120;
+const EVENT_MS = 250;
+/** A paste event that comes this long after we gave up on it is not a second paste, ms. */
+const LATE_MS = 2_000;
 
 export interface PasteBridgeOptions {
   /** Where keys for the desktop arrive. */
@@ -88,6 +90,8 @@ export interface PasteBridgeOptions {
 /** Watches for pastes over the desktop. Returns the undo. */
 export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridgeOptions): () => void {
   let pending: { chord: PasteChord; timer: number } | null = null;
+  /** Until when a paste event belongs to a key that was served without it, on a slow machine. */
+  let servedUntil = 0;
   const undo = new AbortController();
   const capture = { capture: true, signal: undo.signal };
 
@@ -102,6 +106,7 @@ export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridg
     pending = null;
     sink.focus();
     if (!chord) return;
+    servedUntil = performance.now() + LATE_MS;
     if (!readText) {
       problem('refused', chord);
       return;
@@ -150,6 +155,7 @@ export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridg
       if (target !== proxy && !host.contains(target)) return;
       event.preventDefault();
       event.stopPropagation();
+      if (!pending && performance.now() < servedUntil) return;
       const chord = pending?.chord ?? HELD_BY_NOBODY;
       if (pending) window.clearTimeout(pending.timer);
       pending = null;

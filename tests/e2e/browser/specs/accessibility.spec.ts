@@ -17,7 +17,8 @@ const PAGES = [
   ['/plugins', 'Plugins'],
   ['/plugins/dlp-clipboard', 'dlp-clipboard'],
   ['/activity', 'Activity'],
-  ['/nowhere', 'There is no such page, or you may not see it'],
+  ['/plugins/not-there', 'This plugin can’t be shown'],
+  ['/sessions/not-there', 'This session can’t be shown'],
 ] as const;
 
 for (const colorScheme of ['light', 'dark'] as const) {
@@ -62,6 +63,7 @@ test('the keyboard alone leads from the login into the panel of a session', asyn
   await demo.keyboard.press('Escape');
   await expect(demo.getByRole('complementary', { name: 'Session panel' })).toHaveCount(0);
   await demo.goto('/');
+  await expect(demo.getByRole('heading', { level: 1 })).toBeVisible();
   await demo.keyboard.press('Tab');
   await expect(demo.getByRole('link', { name: 'Skip to content' })).toBeFocused();
 });

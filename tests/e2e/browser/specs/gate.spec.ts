@@ -25,16 +25,21 @@ test('a card number is changed on its way out and in, and the notice says so', a
   await terminal.pasteInto('card.txt', `pay ${CARD}`);
   expect(terminal.transferred('card.txt')).toBe(`pay ${REDACTED}\n`);
   const notice = terminal.notice(/Paste changed: text .+\. Ref [A-Z0-9]+/);
-  await expect(notice).toHaveRole('status');
+  await expect(notice.first()).toHaveRole('status');
 
   await demo.getByRole('button', { name: /^Session panel/ }).click();
   await expect(demo.getByLabel('Last copied text')).toHaveValue(`pay ${REDACTED}`);
-  await expect(demo.getByRole('complementary').getByText(/Paste changed: text/)).toBeVisible();
+  await expect(
+    demo
+      .getByRole('complementary')
+      .getByText(/Paste changed: text/)
+      .first(),
+  ).toBeVisible();
 });
 
 test('a stricter version holds in the open session, and rolls back', async ({ admin, terminal }) => {
   await admin.goto('/plugins');
-  await admin.getByLabel('Plugin file').setInputFiles(STRICTER);
+  await admin.getByLabel('Plugin file', { exact: true }).setInputFiles(STRICTER);
   await expect(admin).toHaveURL(/\/plugins\/dlp-clipboard$/);
   const version = admin.locator('[data-version="0.2.0"]');
   await expect(version).toContainText('Ready');
@@ -48,9 +53,9 @@ test('a stricter version holds in the open session, and rolls back', async ({ ad
 
   await terminal.page.bringToFront();
   const blocked = terminal.notice(/Paste blocked: text .+\. .+\. Ref [A-Z0-9]+/);
-  await terminal.pasteInto('denied.txt', `in ${CARD}`, () => expect(blocked).toHaveRole('alert'));
+  await terminal.pasteInto('denied.txt', `in ${CARD}`, () => expect(blocked.first()).toHaveRole('alert'));
   expect(terminal.transferred('denied.txt')).toBe('');
-  const reference = /Ref ([A-Z0-9]+)/.exec((await blocked.textContent()) ?? '')?.[1] ?? '';
+  const reference = /Ref ([A-Z0-9]+)/.exec((await blocked.first().textContent()) ?? '')?.[1] ?? '';
 
   // What the person quotes is what the administrator finds, with the rule that did it.
   await admin.bringToFront();
@@ -84,7 +89,7 @@ test('a file that is no plugin is refused in words', async ({ admin }) => {
   await admin.goto('/plugins');
   const buffer = Buffer.from('not a plugin');
   await admin
-    .getByLabel('Plugin file')
+    .getByLabel('Plugin file', { exact: true })
     .setInputFiles({ name: 'x.wasm', mimeType: 'application/wasm', buffer });
   await expect(admin.getByRole('alert')).toContainText('Nothing was stored');
 });
