@@ -15,12 +15,14 @@ use crate::plugins::engine::{Rank, RankCandidate, RankError, RankRequest};
 /// Where a session may go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Placed {
-    /// Nodes, best first.
-    pub(crate) order: Vec<NodeId>,
+    /// Nodes with their names, best first.
+    pub(crate) order: Vec<(NodeId, String)>,
     /// The others by name, each with its reason.
     pub(crate) rejected: Vec<(String, String)>,
     /// What chose.
     pub(crate) by: String,
+    /// There are nodes to ask, and none of them has the image.
+    pub(crate) image_missing: bool,
 }
 
 impl Placed {
@@ -39,7 +41,7 @@ impl Placed {
     }
 }
 
-fn shortage_words(shortage: Shortage) -> &'static str {
+pub(crate) fn shortage_words(shortage: Shortage) -> &'static str {
     match shortage {
         Shortage::Cpu => "too few cores left",
         Shortage::Memory => "too little memory left",
@@ -88,11 +90,12 @@ impl ControlPlane {
         let zone = zones.get(&record.session.zone).cloned().unwrap_or_default();
         let (rank, by) = self.rank(record, zone, &candidates).await?;
         placed.by = by;
+        placed.image_missing = !candidates.is_empty() && !candidates.iter().any(|one| one.has_image);
         placed.order = rank
             .order
             .iter()
             .filter_map(|index| candidates.get(*index))
-            .map(|one| one.node.id)
+            .map(|one| (one.node.id, one.node.name.clone()))
             .collect();
         for (index, why) in rank.rejected {
             if let Some(one) = candidates.get(index) {

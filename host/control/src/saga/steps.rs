@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use crate::actor::Actor;
 use crate::error::Internal;
-use crate::placement::Placed;
+use crate::placement::{Placed, shortage_words};
 use crate::plane::ControlPlane;
 use crate::random;
 use crate::saga::hooks::{HookFailure, Step};
@@ -26,6 +26,11 @@ const DESKTOP_LABEL: &str = "desktop";
 const DESKTOP_SERVICE: &str = "vnc";
 /// Tries to clear a node before its session is given up.
 const CLEAR_TRIES: u32 = 3;
+
+/// What a person reads when no node can take a session.
+const NO_ROOM: &str = "No room right now. Try again in a few minutes";
+/// What a person reads when no node has the image.
+const NOT_INSTALLED: &str = "This workspace is not installed on any machine yet. Ask your administrator";
 
 /// Why a launch went no further.
 pub(crate) enum Stopped {
@@ -92,8 +97,8 @@ fn internal(error: &dyn std::error::Error) -> Stopped {
 
 fn of_agent(step: &str, error: &AgentError) -> Stopped {
     let person = match error {
-        AgentError::NoCapacity { .. } => "No room right now. Try again in a few minutes",
-        AgentError::ImageMissing { .. } => "This workspace is not installed on any machine yet. Ask your administrator",
+        AgentError::NoCapacity { .. } => NO_ROOM,
+        AgentError::ImageMissing { .. } => NOT_INSTALLED,
         AgentError::Exited { .. } => "The desktop stopped while it was starting. Try again",
         _ => "The desktop could not be started. Try again",
     };
@@ -110,7 +115,7 @@ impl ControlPlane {
         let placed = self.place(record).await?;
         hooks.after(Step::Place, id).await?;
 
-        let mut nodes: VecDeque<NodeId> = placed.order.iter().copied().collect();
+        let mut nodes: VecDeque<(NodeId, String)> = placed.order.iter().cloned().collect();
         hooks.before(Step::Reserve, id).await?;
         let (mut node, password) = self.reserve(record, &mut nodes, &placed).await?;
         hooks.after(Step::Reserve, id).await?;
@@ -165,15 +170,16 @@ impl ControlPlane {
     async fn reserve(
         &self,
         record: &SessionRecord,
-        nodes: &mut VecDeque<NodeId>,
+        nodes: &mut VecDeque<(NodeId, String)>,
         placed: &Placed,
     ) -> Result<(NodeId, SecretString), Stopped> {
         let id = record.session.id;
         let password = random::password(DESKTOP_PASSWORD);
         let secret: SealedSecret = self.0.vault.seal(DESKTOP_LABEL, id, DESKTOP_SERVICE, &password, self.now())?;
-        while let Some(node) = nodes.pop_front() {
+        let mut detail = placed.summary();
+        while let Some((node, name)) = nodes.pop_front() {
             let mut write = self.0.store.begin().await?;
-            match write.reserve(id, node, self.now(), &placed.summary()).await? {
+            match write.reserve(id, node, self.now(), &detail).await? {
                 Reservation::Taken => {
                     write.insert_secret(&secret).await?;
                     write.commit().await?;
@@ -181,11 +187,17 @@ impl ControlPlane {
                     return Ok((node, password));
                 }
                 Reservation::Moved => return Err(Stopped::Moved),
-                Reservation::NoRoom(_) | Reservation::NoNode => {}
+                // Another launch was faster since the nodes were ranked.
+                Reservation::NoRoom(shortage) => detail.push_str(&format!("; {name}: {} by now", shortage_words(shortage))),
+                Reservation::NoNode => detail.push_str(&format!("; {name}: is gone by now")),
             }
         }
-        let detail = format!("no node has room: {}", placed.summary());
-        Err(failed("No room right now. Try again in a few minutes", detail))
+        let person = if placed.order.is_empty() && placed.image_missing {
+            NOT_INSTALLED
+        } else {
+            NO_ROOM
+        };
+        Err(failed(person, format!("no node has room: {detail}")))
     }
 
     async fn create_on(&self, node: NodeId, record: &SessionRecord, password: &SecretString) -> Result<(), AgentError> {
@@ -221,9 +233,15 @@ impl ControlPlane {
         }
     }
 
-    async fn change_node(&self, id: SessionId, old: NodeId, nodes: &mut VecDeque<NodeId>, error: &AgentError) -> Result<NodeId, Stopped> {
+    async fn change_node(
+        &self,
+        id: SessionId,
+        old: NodeId,
+        nodes: &mut VecDeque<(NodeId, String)>,
+        error: &AgentError,
+    ) -> Result<NodeId, Stopped> {
         let detail = format!("{old:?} could not: {}", chain_of(error));
-        while let Some(new) = nodes.pop_front() {
+        while let Some((new, _)) = nodes.pop_front() {
             let mut write = self.0.store.begin().await?;
             match write.change_node(id, old, new, self.now(), &detail).await? {
                 Reservation::Taken => {

@@ -161,6 +161,60 @@ async fn the_first_start_activates_plugins_and_only_readies_the_stricter_one() {
 }
 
 #[tokio::test]
+async fn a_placement_plugin_that_can_not_answer_raises_an_alarm_and_stops_nobody() {
+    use gatewright_database::{ProviderPurpose, Store};
+    use gatewright_ports::control::Provider;
+    let site = Site::new();
+    let plane = site.open().await;
+    let version = upload(&plane, guest("placement-spread.wasm")).await.unwrap();
+    let plugin: PluginName = "placement-spread".parse().unwrap();
+    plane.control.activate_plugin(&plugin, &version, &admin()).await.unwrap();
+    let store = Store::open(&site.config().database).await.unwrap();
+    let set = async |config: serde_json::Value| {
+        let provider = Provider {
+            plugin: plugin.clone(),
+            config,
+        };
+        let mut write = store.begin().await.unwrap();
+        write.set_provider(ProviderPurpose::Placement, &provider).await.unwrap();
+        write.commit().await.unwrap();
+    };
+    let agent = FakeAgent::new(1, 5).share();
+    plane.add(&agent).await;
+    set(serde_json::json!({ "require_images": "yes" })).await;
+    let id = plane.launch().await;
+    plane.wait_state(id, SessionState::Ready).await;
+    let alarms = async || {
+        plane
+            .actions()
+            .await
+            .into_iter()
+            .filter(|action| action == "placement.fell-back")
+            .count()
+    };
+    assert_eq!(alarms().await, 1);
+
+    // Mended, it is asked again; and what it says of images, the person is told.
+    set(serde_json::json!({})).await;
+    let id = plane.launch().await;
+    plane.wait_state(id, SessionState::Ready).await;
+    assert_eq!(alarms().await, 1);
+    plane.control.unregister_agent(agent.node);
+    let bare = FakeAgent::new(2, 5).without_images().share();
+    plane.add(&bare).await;
+    let id = plane.launch().await;
+    let failed = plane.wait_final(id).await;
+    assert!(
+        failed
+            .message
+            .unwrap()
+            .starts_with("This workspace is not installed on any machine yet.")
+    );
+    assert_eq!(bare.calls(crate::agent::Call::Create), 0, "the plugin had rejected it");
+    plane.control.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_file_in_the_watched_folder_is_live_and_a_bad_one_changes_nothing() {
     let site = Site::new();
     let folder = site.dir.path().join("plugins");
