@@ -186,8 +186,7 @@ impl ConfFile {
     /// # Errors
     /// Where it can't be read, is no TOML, or has a field that we do not know.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("configuration file {} can't be read", path.display()))?;
+        let text = std::fs::read_to_string(path).with_context(|| format!("configuration file {} can't be read", path.display()))?;
         toml::from_str(&text).with_context(|| format!("configuration file {} is not valid", path.display()))
     }
 }
@@ -198,14 +197,25 @@ impl Conf {
     /// # Errors
     /// The first value that can't be.
     pub fn new(file: ConfFile, flags: Overrides) -> anyhow::Result<Self> {
-        let listen = flags.listen.or(file.dedicated_proxy.listen).unwrap_or_else(|| "127.0.0.1:8443".into());
+        let listen = flags
+            .listen
+            .or(file.dedicated_proxy.listen)
+            .unwrap_or_else(|| "127.0.0.1:8443".into());
         let listen = listen
             .parse()
             .with_context(|| format!("dedicated_proxy.listen {listen:?} is not an address with a port"))?;
-        let public_url = flags.public_url.or(file.dedicated_proxy.public_url).map(|url| url.parse()).transpose().context("dedicated_proxy.public_url")?;
-        let data_dir = flags.data_dir.or(file.store.data_dir).unwrap_or_else(|| "/var/lib/gatewright".into());
-        let data_dir = std::path::absolute(&data_dir)
-            .with_context(|| format!("store.data_dir {} is no usable path", data_dir.display()))?;
+        let public_url = flags
+            .public_url
+            .or(file.dedicated_proxy.public_url)
+            .map(|url| url.parse())
+            .transpose()
+            .context("dedicated_proxy.public_url")?;
+        let data_dir = flags
+            .data_dir
+            .or(file.store.data_dir)
+            .unwrap_or_else(|| "/var/lib/gatewright".into());
+        let data_dir =
+            std::path::absolute(&data_dir).with_context(|| format!("store.data_dir {} is no usable path", data_dir.display()))?;
         let certificate = match (file.tls.certificate_file, file.tls.key_file) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -243,7 +253,10 @@ impl AgentConf {
             bail!("agent.engine {engine:?} must name a socket: unix:///path/to/socket");
         };
         let cpu_overcommit = file.cpu_overcommit.unwrap_or(4.0);
-        ensure!((0.1..=64.0).contains(&cpu_overcommit), "agent.cpu_overcommit must lie between 0.1 and 64");
+        ensure!(
+            (0.1..=64.0).contains(&cpu_overcommit),
+            "agent.cpu_overcommit must lie between 0.1 and 64"
+        );
         let runtime = file.runtime.as_deref().unwrap_or("runtime-docker");
         Ok(Self {
             name: file.name.unwrap_or_else(host_name),
@@ -306,7 +319,10 @@ mod tests {
     #[test]
     fn flags_go_before_the_file() {
         let file = toml::from_str("[store]\ndata_dir = '/a'\n[dedicated_proxy]\nlisten = '0.0.0.0:1'").unwrap();
-        let flags = Overrides { data_dir: Some("/b".into()), ..Overrides::default() };
+        let flags = Overrides {
+            data_dir: Some("/b".into()),
+            ..Overrides::default()
+        };
         let conf = Conf::new(file, flags).unwrap();
         assert_eq!(conf.data_dir, PathBuf::from("/b"));
         assert_eq!(conf.listen.to_string(), "0.0.0.0:1");
@@ -316,7 +332,7 @@ mod tests {
     fn what_can_not_be_is_named() {
         for (text, says) in [
             ("[dedicated_proxy]\nlisten = 'here'", "listen"),
-    ("[dedicated_proxy]\npublic_url = 'http://x'", "public_url"),
+            ("[dedicated_proxy]\npublic_url = 'http://x'", "public_url"),
             ("[dedicated_proxy]\npublic_url = 'https://x/path'", "public_url"),
             ("[tls]\ncertificate_file = 'a'", "go together"),
             ("[agent]\nengine = 'tcp://1.2.3.4:5'", "unix://"),

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 /// A data folder that this process holds until it is dropped.
 #[derive(Debug)]
-pub struct DataDir {
+pub(crate) struct DataDir {
     path: PathBuf,
     _lock: File,
 }
@@ -18,7 +18,7 @@ impl DataDir {
     ///
     /// # Errors
     /// Where it can't be made, or another process holds it.
-    pub fn take(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn take(path: &Path) -> anyhow::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -35,7 +35,10 @@ impl DataDir {
             .open(path.join("lock"))
             .with_context(|| format!("data folder {} can't be written", path.display()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
             Err(TryLockError::WouldBlock) => bail!(
                 "data folder {} is in use by another gatewright process: stop it, or choose another with --data-dir",
                 path.display()
@@ -46,13 +49,13 @@ impl DataDir {
 
     /// A path inside.
     #[must_use]
-    pub fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// The folder.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -15,7 +15,7 @@ const FILE: &str = "initial-passwords.toml";
 ///
 /// # Errors
 /// Where the file can't be written.
-pub fn keep(data_dir: &Path, passwords: &[SeededPassword]) -> anyhow::Result<()> {
+pub(crate) fn keep(data_dir: &Path, passwords: &[SeededPassword]) -> anyhow::Result<()> {
     if passwords.is_empty() {
         return Ok(());
     }
@@ -38,8 +38,11 @@ pub fn keep(data_dir: &Path, passwords: &[SeededPassword]) -> anyhow::Result<()>
 
 /// The passwords of the first start, by login name; nothing once the file was removed.
 #[must_use]
-pub fn read(data_dir: &Path) -> Vec<(String, String)> {
+pub(crate) fn read(data_dir: &Path) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(data_dir.join(FILE)).unwrap_or_default();
     let table: toml::Table = text.parse().unwrap_or_default();
-    table.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
+    table
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+        .collect()
 }

@@ -12,14 +12,13 @@ const FILE: &str = "node-id";
 ///
 /// # Errors
 /// Where the file can't be read or written, or holds something else.
-pub fn id(data_dir: &Path) -> anyhow::Result<NodeId> {
+pub(crate) fn id(data_dir: &Path) -> anyhow::Result<NodeId> {
     let path = data_dir.join(FILE);
     match std::fs::read_to_string(&path) {
         Ok(text) => text.trim().parse().with_context(|| format!("{} holds no node id", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let id = NodeId::from_uuid(Uuid::now_v7());
-            std::fs::write(&path, format!("{id}\n"))
-                .with_context(|| format!("{} can't be written", path.display()))?;
+            std::fs::write(&path, format!("{id}\n")).with_context(|| format!("{} can't be written", path.display()))?;
             Ok(id)
         }
         Err(error) => Err(error).with_context(|| format!("{} can't be read", path.display())),

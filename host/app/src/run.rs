@@ -46,7 +46,10 @@ fn start(arguments: &ServeArgs, hooks: Arc<dyn SagaHooks>) -> anyhow::Result<()>
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another cryptography provider was installed before"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
     runtime.block_on(async {
         let stop = CancellationToken::new();
         let mut term = signal(SignalKind::terminate())?;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use gatewright_core::{NodeId, Timestamp};
 use gatewright_agent::{Agent, AgentConfig, Reserve, follow_runtime_plugin};
 use gatewright_connection_proxy::{ConnectionProxy, ProxyConf};
 use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks};
+use gatewright_core::{NodeId, Timestamp};
 use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, Upstream, Upstreams};
 use gatewright_identity::{CertificateResolver, PublicCa, PublicNames, ServerCertificate, TicketSigner};
 use gatewright_plugin_host::{Approved, HostConfig, PluginHost, PluginSlots};
@@ -28,6 +28,8 @@ use crate::{first_login, node};
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long the box waits for the agent's first sign of life: an engine that is down must not hold it up for ever.
 const FIRST_SIGN: Duration = Duration::from_secs(15);
+/// How often a start looks whether the runtime plugin is loaded.
+const PLUGIN_CHECK: Duration = Duration::from_millis(10);
 /// How often the public certificate is looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3600);
 
@@ -35,12 +37,15 @@ const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3600);
 ///
 /// # Errors
 /// What keeps it from starting. Once it serves, nothing does but a panic in this function's own task.
-pub async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: CancellationToken) -> anyhow::Result<()> {
     let began = Timestamp::from(SystemTime::now());
     print_conf(&conf)?;
     let data = DataDir::take(&conf.data_dir)?;
     let plugins = plugin_host(&data)?;
-    let approvals = conf.grants.iter().map(|(name, grants)| (name.clone(), Approved::endpoints(grants.iter())));
+    let approvals = conf
+        .grants
+        .iter()
+        .map(|(name, grants)| (name.clone(), Approved::endpoints(grants.iter())));
     let approvals: std::collections::BTreeMap<_, _> = approvals.collect();
     let engine = Arc::new(HostEngine::new(Arc::clone(&plugins), approvals.clone()));
     let (control, report) = ControlPlane::open(control_config(&conf, &data, hooks)?, engine)
@@ -60,7 +65,24 @@ pub async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: CancellationToke
     let agent = Agent::open(agent_config(&conf, node, deployment), Arc::clone(&slots))?;
     let runtime = conf.agent.runtime.clone();
     let approved = approvals.get(&runtime).cloned().unwrap_or_default();
-    tasks.spawn(follow_runtime_plugin(runtime, Arc::clone(&port), Arc::clone(&plugins), approved, slots, stop.clone()));
+    let held = Arc::clone(&slots);
+    tasks.spawn(follow_runtime_plugin(
+        runtime.clone(),
+        Arc::clone(&port),
+        Arc::clone(&plugins),
+        approved,
+        slots,
+        stop.clone(),
+    ));
+    // The agent's first sign of life is to tell of its engine, not of a plugin that is on its way.
+    let loaded = async {
+        while held.get(&runtime).is_none() {
+            tokio::time::sleep(PLUGIN_CHECK).await;
+        }
+    };
+    if tokio::time::timeout(FIRST_SIGN, loaded).await.is_err() {
+        tracing::warn!(plugin = %runtime, "The runtime plugin is not there: upload and activate it on Plugins");
+    }
     let agent = Arc::new(agent);
     control.register_agent(node, Arc::clone(&agent) as Arc<dyn AgentControl>);
     let (running, to_control, ended) = (Arc::clone(&agent), Arc::clone(&port), stop.clone());
@@ -86,14 +108,21 @@ pub async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: CancellationToke
     let web_app = WebApp::new(
         control.clone(),
         signer,
-        WebAppConf { public_origin: public_origin.clone(), web_dist: conf.web_dist.clone(), ..WebAppConf::default() },
+        WebAppConf {
+            public_origin: public_origin.clone(),
+            web_dist: conf.web_dist.clone(),
+            ..WebAppConf::default()
+        },
     )
     .await?;
     let edge = Edge {
         conf: EdgeConf {
             listen: vec![conf.listen],
             public_origin,
-            limits: EdgeLimits { drain: conf.drain, ..EdgeLimits::default() },
+            limits: EdgeLimits {
+                drain: conf.drain,
+                ..EdgeLimits::default()
+            },
         },
         certificate,
         tickets,
@@ -141,7 +170,9 @@ fn print_conf(conf: &Conf) -> anyhow::Result<()> {
 
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("standard output can't be written")
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("standard output can't be written")
 }
 
 fn folder(data: &DataDir, name: &str) -> anyhow::Result<std::path::PathBuf> {
@@ -181,7 +212,10 @@ fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
         engine: conf.agent.engine.clone(),
         runtime: conf.agent.runtime.clone(),
         runtime_config: "{}".into(),
-        reserve: Reserve { cpu_millicores: 0, memory_bytes: conf.agent.memory_reserve_bytes },
+        reserve: Reserve {
+            cpu_millicores: 0,
+            memory_bytes: conf.agent.memory_reserve_bytes,
+        },
         max_sessions: conf.agent.max_sessions,
         cpu_overcommit: conf.agent.cpu_overcommit,
         labels: conf.agent.labels.clone(),
@@ -200,7 +234,11 @@ fn certificate(conf: &Conf, data: &DataDir, tasks: &TaskTracker, stop: Cancellat
     }
     let folder = folder(data, "public-ca")?;
     let ca = PublicCa::open(&folder, SystemTime::now()).context("the certificate authority can't be opened")?;
-    let host = conf.public_url.as_ref().and_then(|url| url.as_str().strip_prefix("https://")).map(without_port);
+    let host = conf
+        .public_url
+        .as_ref()
+        .and_then(|url| url.as_str().strip_prefix("https://"))
+        .map(without_port);
     let names = PublicNames::of_this_machine(host)?;
     let resolver = CertificateResolver::new(ca.server_certificate(&names, SystemTime::now())?);
     let authority = Authority {

@@ -28,7 +28,11 @@ impl Welcome {
     /// The box, with a line end.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut lines = vec!["Gatewright is running".to_owned(), String::new(), format!("Open      {}", self.address)];
+        let mut lines = vec![
+            "Gatewright is running".to_owned(),
+            String::new(),
+            format!("Open      {}", self.address),
+        ];
         for (index, (name, password)) in self.passwords.iter().enumerate() {
             let label = if index == 0 { "Log in" } else { "" };
             lines.push(format!("{label:<9} {name:<6} {password}"));
@@ -71,12 +75,18 @@ mod tests {
         let welcome = Welcome {
             address: "https://localhost:8443".into(),
             passwords: vec![("admin".into(), "abc".into()), ("demo".into(), "défg".into())],
-            authority: Some(Authority { fingerprint: "AB:".repeat(31) + "AB", certificate_file: "/x/ca.pem".into() }),
+            authority: Some(Authority {
+                fingerprint: "AB:".repeat(31) + "AB",
+                certificate_file: "/x/ca.pem".into(),
+            }),
             dev_folder: None,
         };
         let text = welcome.text();
         let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|width| Some(width) == widths.first()), "{text}");
-        assert!(text.contains("Open      https://localhost:8443") && text.contains("demo   défg"), "{text}");
+        assert!(
+            text.contains("Open      https://localhost:8443") && text.contains("demo   défg"),
+            "{text}"
+        );
     }
 }

@@ -60,9 +60,7 @@ impl Allocatable {
                 sessions: self.sessions,
             },
             |left, one| Headroom {
-                cpu_millicores: left
-                    .cpu_millicores
-                    .saturating_sub(u64::from(one.cpu_millicores)),
+                cpu_millicores: left.cpu_millicores.saturating_sub(u64::from(one.cpu_millicores)),
                 memory_bytes: left.memory_bytes.saturating_sub(one.memory_bytes),
                 sessions: left.sessions.saturating_sub(1),
             },
@@ -108,15 +106,9 @@ mod tests {
         };
         assert_eq!(node.headroom([]).fits(&SMALL), Ok(()));
         assert_eq!(node.headroom([&SMALL]).fits(&SMALL), Ok(()));
-        assert_eq!(
-            node.headroom([&SMALL, &SMALL]).fits(&SMALL),
-            Err(Shortage::Memory)
-        );
+        assert_eq!(node.headroom([&SMALL, &SMALL]).fits(&SMALL), Err(Shortage::Memory));
         assert_eq!(node.headroom([&SMALL; 5]).memory_bytes, 0);
-        let one = Allocatable {
-            sessions: 1,
-            ..node
-        };
+        let one = Allocatable { sessions: 1, ..node };
         assert_eq!(one.headroom([&SMALL]).fits(&SMALL), Err(Shortage::Sessions));
         let slow = Allocatable {
             cpu_millicores: 400,

@@ -22,14 +22,7 @@ pub enum Gate {
 
 impl Gate {
     /// All gates.
-    pub const ALL: [Self; 6] = [
-        Self::CopyIn,
-        Self::CopyOut,
-        Self::Upload,
-        Self::Download,
-        Self::Device,
-        Self::Print,
-    ];
+    pub const ALL: [Self; 6] = [Self::CopyIn, Self::CopyOut, Self::Upload, Self::Download, Self::Device, Self::Print];
 
     /// The name on the wire and in the database.
     #[must_use]

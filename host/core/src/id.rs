@@ -100,9 +100,7 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(f, "{}", char::from(*byte)))
+        self.0.iter().try_for_each(|byte| write!(f, "{}", char::from(*byte)))
     }
 }
 
@@ -115,11 +113,7 @@ impl FromStr for Reference {
         let mut out = [0; 6];
         let mut chars = text.trim().bytes();
         for place in &mut out {
-            let byte = match chars
-                .next()
-                .ok_or_else(|| invalid.clone())?
-                .to_ascii_uppercase()
-            {
+            let byte = match chars.next().ok_or_else(|| invalid.clone())?.to_ascii_uppercase() {
                 b'O' => b'0',
                 b'I' | b'L' => b'1',
                 other => other,
@@ -158,18 +152,8 @@ mod tests {
     fn reference_reads_what_it_prints() {
         for random in [0, 1, 31, 32, 0x3fff_ffff, 0xffff_ffff, 123_456_789] {
             let reference = Reference::from_random(random);
-            assert_eq!(
-                reference.to_string().parse::<Reference>().unwrap(),
-                reference
-            );
-            assert_eq!(
-                reference
-                    .to_string()
-                    .to_lowercase()
-                    .parse::<Reference>()
-                    .unwrap(),
-                reference
-            );
+            assert_eq!(reference.to_string().parse::<Reference>().unwrap(), reference);
+            assert_eq!(reference.to_string().to_lowercase().parse::<Reference>().unwrap(), reference);
         }
         assert!("K7Q".parse::<Reference>().is_err());
         assert!("K7Q2U1".parse::<Reference>().is_err());
@@ -179,13 +163,7 @@ mod tests {
     #[test]
     fn ids_do_not_print_as_another_kind() {
         let uuid = Uuid::from_u128(7);
-        assert_eq!(
-            format!("{:?}", SessionId::from_uuid(uuid)),
-            format!("session:{uuid}")
-        );
-        assert_eq!(
-            "nonsense".parse::<NodeId>().unwrap_err().to_string(),
-            "invalid node id"
-        );
+        assert_eq!(format!("{:?}", SessionId::from_uuid(uuid)), format!("session:{uuid}"));
+        assert_eq!("nonsense".parse::<NodeId>().unwrap_err().to_string(), "invalid node id");
     }
 }

@@ -13,7 +13,5 @@ pub mod record;
 pub mod session;
 pub mod time;
 
-pub use id::{
-    EventId, GroupId, NodeId, Reference, RuleId, SecretId, SessionId, UserId, WorkspaceId, ZoneId,
-};
+pub use id::{EventId, GroupId, NodeId, Reference, RuleId, SecretId, SessionId, UserId, WorkspaceId, ZoneId};
 pub use time::Timestamp;

@@ -63,9 +63,7 @@ impl FromStr for PluginName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let begins = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-        let rest = text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let rest = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if begins && rest && text.len() <= 64 {
             Ok(Self(text.to_owned()))
         } else {
@@ -82,9 +80,7 @@ impl fmt::Display for PluginName {
 
 impl<'de> Deserialize<'de> for PluginName {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -148,9 +144,7 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -172,8 +166,7 @@ mod tests {
 
     #[test]
     fn digests_read_what_they_print() {
-        let digest =
-            Digest::from_bytes(core::array::from_fn(|i| u8::try_from(i * 7).unwrap_or(255)));
+        let digest = Digest::from_bytes(core::array::from_fn(|i| u8::try_from(i * 7).unwrap_or(255)));
         assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
         assert!("+f".repeat(32).parse::<Digest>().is_err());
         assert!("ab".parse::<Digest>().is_err());

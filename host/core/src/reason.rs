@@ -114,17 +114,12 @@ impl ReasonText {
                 .iter()
                 .all(|(name, value)| self.params.get(name) == Some(&value.kind()));
         if !matches {
-            return Err(UndeclaredReason::Params {
-                code: self.code.clone(),
-            });
+            return Err(UndeclaredReason::Params { code: self.code.clone() });
         }
         let fill = |template: &str| {
-            reason
-                .params
-                .iter()
-                .fold(template.to_owned(), |text, (name, value)| {
-                    text.replace(&format!("{{{name}}}"), &value.words())
-                })
+            reason.params.iter().fold(template.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), &value.words())
+            })
         };
         Ok(Words {
             check: self.check.clone(),
@@ -163,22 +158,12 @@ pub enum Effect {
 /// assert_eq!(text, "Download blocked: plan.png is 31 MB, the limit is 20 MB. Send a smaller file. Ref 700000");
 /// ```
 #[must_use]
-pub fn message(
-    gate: Gate,
-    effect: Effect,
-    item: &str,
-    words: &Words,
-    reference: Reference,
-) -> String {
+pub fn message(gate: Gate, effect: Effect, item: &str, words: &Words, reference: Reference) -> String {
     let effect = match effect {
         Effect::Blocked => "blocked",
         Effect::Changed => "changed",
     };
-    let item: String = item
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(NAME_MAX_CHARS)
-        .collect();
+    let item: String = item.chars().filter(|c| !c.is_control()).take(NAME_MAX_CHARS).collect();
     format!(
         "{} {effect}: {item} {}. {}. Ref {reference}",
         gate.action(),
@@ -192,11 +177,7 @@ pub fn message(
 pub fn size_words(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
-        return if bytes == 1 {
-            "1 byte".into()
-        } else {
-            format!("{bytes} bytes")
-        };
+        return if bytes == 1 { "1 byte".into() } else { format!("{bytes} bytes") };
     }
     // Integer arithmetic in tenths, rounded up: a text of 64 KiB and one byte must not read as "64 KiB, the limit is 64 KiB".
     let mut unit = 0;
@@ -225,11 +206,7 @@ mod tests {
             check: "size".into(),
             why: "is {actual}, the limit is {limit}".into(),
             instead: "Copy less at a time".into(),
-            params: [
-                ("actual".into(), ParamKind::Bytes),
-                ("limit".into(), ParamKind::Bytes),
-            ]
-            .into(),
+            params: [("actual".into(), ParamKind::Bytes), ("limit".into(), ParamKind::Bytes)].into(),
         }
     }
 
@@ -242,16 +219,10 @@ mod tests {
                 ("limit".into(), ParamValue::Bytes(65_536)),
             ],
         };
-        assert_eq!(
-            declared().words(&good).unwrap().why,
-            "is 64.1 KiB, the limit is 64 KiB"
-        );
+        assert_eq!(declared().words(&good).unwrap().why, "is 64.1 KiB, the limit is 64 KiB");
         let mut other = good.clone();
         other.code = "else".into();
-        assert_eq!(
-            declared().words(&other).unwrap_err(),
-            UndeclaredReason::Code
-        );
+        assert_eq!(declared().words(&other).unwrap_err(), UndeclaredReason::Code);
         let mut missing = good.clone();
         missing.params.pop();
         assert!(declared().words(&missing).is_err());

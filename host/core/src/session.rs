@@ -44,9 +44,7 @@ impl SessionState {
     /// not final can only leave by `Ending`, so that the one undo always runs.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
-        use SessionState::{
-            Creating, Ended, Ending, Failed, Ready, Requested, Reserved, Starting, Waiting,
-        };
+        use SessionState::{Creating, Ended, Ending, Failed, Ready, Requested, Reserved, Starting, Waiting};
         matches!(
             (self, next),
             (Requested, Reserved)
@@ -54,10 +52,7 @@ impl SessionState {
                 | (Creating, Starting)
                 | (Starting, Waiting)
                 | (Waiting, Ready)
-                | (
-                    Requested | Reserved | Creating | Starting | Waiting | Ready,
-                    Ending
-                )
+                | (Requested | Reserved | Creating | Starting | Waiting | Ready, Ending)
                 | (Ending, Ended | Failed)
         )
     }
@@ -123,13 +118,9 @@ impl EndReason {
             Self::User => "You ended this session.".into(),
             Self::Administrator => "An administrator ended this session.".into(),
             Self::LaunchFailed(why) => why.clone(),
-            Self::Interrupted => {
-                "The service restarted while this session was launching. Launch it again.".into()
-            }
+            Self::Interrupted => "The service restarted while this session was launching. Launch it again.".into(),
             Self::WorkspaceGone => "The desktop stopped by itself. Launch it again.".into(),
-            Self::ProtocolViolation(_) => {
-                "The desktop sent data that can't be checked, so the session was ended.".into()
-            }
+            Self::ProtocolViolation(_) => "The desktop sent data that can't be checked, so the session was ended.".into(),
         }
     }
 }
@@ -143,20 +134,11 @@ mod tests {
         for from in SessionState::ALL {
             assert_eq!(SessionState::parse(from.as_str()), Some(from));
             for to in SessionState::ALL {
-                assert!(
-                    !(from.may_become(to) && to <= from),
-                    "{from:?} leads back to {to:?}"
-                );
+                assert!(!(from.may_become(to) && to <= from), "{from:?} leads back to {to:?}");
             }
-            assert_eq!(
-                from.is_final(),
-                !SessionState::ALL.into_iter().any(|to| from.may_become(to))
-            );
+            assert_eq!(from.is_final(), !SessionState::ALL.into_iter().any(|to| from.may_become(to)));
             if !from.is_final() && from != SessionState::Ending {
-                assert!(
-                    from.may_become(SessionState::Ending),
-                    "{from:?} can't be undone"
-                );
+                assert!(from.may_become(SessionState::Ending), "{from:?} can't be undone");
             }
         }
     }

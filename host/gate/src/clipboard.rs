@@ -80,7 +80,11 @@ impl Gate {
     /// recorded is a denial.
     pub async fn clipboard(&self, subject: &Subject, gate: GateName, text: &str) -> Decision {
         let state = self.policy.current();
-        let mut progress = Progress { answers: Vec::new(), replaced: None, changed: None };
+        let mut progress = Progress {
+            answers: Vec::new(),
+            replaced: None,
+            changed: None,
+        };
         let deadline = tokio::time::Instant::now() + DEADLINE;
         let denial = match chain(&state.snapshot, &subject.context, gate) {
             _ if !state.is_fresh() => Some((Outcome::Failed, unavailable())),
@@ -97,7 +101,11 @@ impl Gate {
             why: format!("is {}, more than the {} that can be checked", size_words(bytes), size_words(limit)),
             instead: "Use less at a time".into(),
         };
-        let progress = Progress { answers: Vec::new(), replaced: None, changed: None };
+        let progress = Progress {
+            answers: Vec::new(),
+            replaced: None,
+            changed: None,
+        };
         self.conclude(subject, gate, bytes, Some((Outcome::Denied, words)), progress).await
     }
 
@@ -137,7 +145,11 @@ impl Gate {
             client: subject.client.clone(),
             what: What::Verdict(VerdictRecord {
                 gate,
-                item: Item { name: "text".into(), media_type: "text/plain".into(), bytes },
+                item: Item {
+                    name: "text".into(),
+                    media_type: "text/plain".into(),
+                    bytes,
+                },
                 rules: progress.answers,
                 outcome,
                 message: text.clone(),
@@ -145,10 +157,25 @@ impl Gate {
         };
         if self.events.append(event).await.is_err() {
             let text = message(gate, Effect::Blocked, "text", &unavailable(), reference);
-            let notice = Notice { kind: NoticeKind::Blocked, gate: Some(gate), text, reference: Some(reference), at };
-            return Decision { verdict: Verdict::Deny, notice: Some(notice) };
+            let notice = Notice {
+                kind: NoticeKind::Blocked,
+                gate: Some(gate),
+                text,
+                reference: Some(reference),
+                at,
+            };
+            return Decision {
+                verdict: Verdict::Deny,
+                notice: Some(notice),
+            };
         }
-        let notice = kind.map(|kind| Notice { kind, gate: Some(gate), text, reference: Some(reference), at });
+        let notice = kind.map(|kind| Notice {
+            kind,
+            gate: Some(gate),
+            text,
+            reference: Some(reference),
+            at,
+        });
         Decision { verdict, notice }
     }
 }
@@ -243,7 +270,11 @@ fn blank(rule: &Rule) -> RuleAnswer {
 fn offer(subject: &Subject, gate: GateName, text: &str) -> ClipboardOffer {
     let context = &subject.context;
     ClipboardOffer {
-        direction: if gate == GateName::CopyOut { Direction::CopyOut } else { Direction::CopyIn },
+        direction: if gate == GateName::CopyOut {
+            Direction::CopyOut
+        } else {
+            Direction::CopyIn
+        },
         subject: plugin_host::Subject {
             user: context.user_name.clone(),
             groups: context.groups.iter().map(|group| group.name.clone()).collect(),

@@ -65,8 +65,7 @@ async fn run(control: Arc<dyn Control>, mut receiver: mpsc::Receiver<Pending>, s
         if taken == 0 {
             return;
         }
-        let (events, waiting): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|pending| (pending.event, pending.done)).unzip();
+        let (events, waiting): (Vec<_>, Vec<_>) = batch.drain(..).map(|pending| (pending.event, pending.done)).unzip();
         let outcome = match tokio::time::timeout(APPEND_TIMEOUT, control.append_events(events)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {

@@ -67,9 +67,17 @@ impl PolicyWatch {
     /// Nothing is known, and nobody admitted, until [`Self::run`] got the first snapshot.
     #[must_use]
     pub fn new(control: Arc<dyn Control>, plugins: Arc<PluginHost>) -> Arc<Self> {
-        let nothing =
-            PolicyState { snapshot: Arc::default(), plugins: BTreeMap::new(), seen: None };
-        Arc::new(Self { control, plugins, state: ArcSwap::from_pointee(nothing), applied: watch::Sender::new(0) })
+        let nothing = PolicyState {
+            snapshot: Arc::default(),
+            plugins: BTreeMap::new(),
+            seen: None,
+        };
+        Arc::new(Self {
+            control,
+            plugins,
+            state: ArcSwap::from_pointee(nothing),
+            applied: watch::Sender::new(0),
+        })
     }
 
     /// The state to use for one decision.
@@ -113,14 +121,16 @@ impl PolicyWatch {
                 continue;
             }
             let loaded = match old.plugin(name) {
-                Some(LoadedPlugin::Ready(plugin)) if plugin.digest() == active.digest => {
-                    LoadedPlugin::Ready(Arc::clone(plugin))
-                }
+                Some(LoadedPlugin::Ready(plugin)) if plugin.digest() == active.digest => LoadedPlugin::Ready(Arc::clone(plugin)),
                 _ => self.load(name, active).await,
             };
             plugins.insert(name.clone(), loaded);
         }
-        self.state.store(Arc::new(PolicyState { snapshot, plugins, seen: Some(Instant::now()) }));
+        self.state.store(Arc::new(PolicyState {
+            snapshot,
+            plugins,
+            seen: Some(Instant::now()),
+        }));
         self.applied.send_modify(|count| *count += 1);
     }
 
@@ -132,7 +142,10 @@ impl PolicyWatch {
             }
             Err(why) => {
                 tracing::error!(plugin = %name, version = %active.version, error = %why, "Plugin could not be loaded: its gates are closed");
-                LoadedPlugin::Failed { active: active.clone(), why }
+                LoadedPlugin::Failed {
+                    active: active.clone(),
+                    why,
+                }
             }
         }
     }

@@ -104,15 +104,25 @@ fn subject() -> Subject {
         state: SessionState::Ready,
         end: None,
     };
-    Subject { context, client: "127.0.0.1".into() }
+    Subject {
+        context,
+        client: "127.0.0.1".into(),
+    }
 }
 
 /// One paste under `policy`; what is decided and what is recorded. `known`: whether the policy has come.
 async fn paste(policy: PolicySnapshot, full: bool, known: bool) -> (Decision, Vec<Event>) {
-    let plane = Arc::new(Plane { policy: Arc::new(policy), events: Mutex::default(), full: full.into() });
+    let plane = Arc::new(Plane {
+        policy: Arc::new(policy),
+        events: Mutex::default(),
+        full: full.into(),
+    });
     let control: Arc<dyn Control> = plane.clone();
     let cache = tempfile::tempdir().unwrap();
-    let config = HostConfig { compiler: vec!["/bin/false".into()], cache_dir: cache.path().join("cache") };
+    let config = HostConfig {
+        compiler: vec!["/bin/false".into()],
+        cache_dir: cache.path().join("cache"),
+    };
     let plugins = Arc::new(PluginHost::new(config).unwrap());
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let watch = PolicyWatch::new(Arc::clone(&control), plugins);
@@ -130,7 +140,9 @@ async fn paste(policy: PolicySnapshot, full: bool, known: bool) -> (Decision, Ve
 }
 
 fn outcome(event: &Event) -> (Outcome, String, Option<String>) {
-    let What::Verdict(verdict) = &event.what else { return (Outcome::Allowed, String::new(), None) };
+    let What::Verdict(verdict) = &event.what else {
+        return (Outcome::Allowed, String::new(), None);
+    };
     let failure = verdict.rules.first().and_then(|answer| answer.failure.clone());
     (verdict.outcome, verdict.message.clone(), failure)
 }
@@ -142,7 +154,10 @@ async fn denied(policy: PolicySnapshot, wanted: Outcome, says: &str) -> Option<S
     let (outcome, message, failure) = outcome(events.first().unwrap());
     assert_eq!(outcome, wanted);
     assert_eq!(notice.text, message, "the person and Activity read the same");
-    assert!(message.contains(says) && message.ends_with(&format!("Ref {}", notice.reference.unwrap())), "{message}");
+    assert!(
+        message.contains(says) && message.ends_with(&format!("Ref {}", notice.reference.unwrap())),
+        "{message}"
+    );
     failure
 }
 
@@ -153,7 +168,10 @@ async fn a_gate_without_a_rule_is_closed_and_says_so() {
 
 #[tokio::test]
 async fn a_rule_may_close_a_gate_by_itself() {
-    let policy = PolicySnapshot { rules: vec![rule(RuleEffect::Close)], ..PolicySnapshot::default() };
+    let policy = PolicySnapshot {
+        rules: vec![rule(RuleEffect::Close)],
+        ..PolicySnapshot::default()
+    };
     denied(policy, Outcome::Denied, "may not pass in this workspace").await;
 }
 
@@ -161,22 +179,42 @@ async fn a_rule_may_close_a_gate_by_itself() {
 async fn a_rule_whose_plugin_is_absent_or_broken_closes_the_gate() {
     let ask = || {
         let plugin: gatewright_core::plugin::PluginName = "dlp-clipboard".parse().unwrap();
-        rule(RuleEffect::Ask { plugin, config: serde_json::json!({}) })
+        rule(RuleEffect::Ask {
+            plugin,
+            config: serde_json::json!({}),
+        })
     };
-    let absent = PolicySnapshot { rules: vec![ask()], ..PolicySnapshot::default() };
+    let absent = PolicySnapshot {
+        rules: vec![ask()],
+        ..PolicySnapshot::default()
+    };
     let failure = denied(absent, Outcome::Failed, "could not be checked").await;
     assert_eq!(failure.as_deref(), Some("no version of the plugin is active"));
 
-    let active = ActivePlugin { kind: PluginKind::Dlp, version: "1.0.0".into(), digest: Digest::from_bytes([0; 32]) };
+    let active = ActivePlugin {
+        kind: PluginKind::Dlp,
+        version: "1.0.0".into(),
+        digest: Digest::from_bytes([0; 32]),
+    };
     let plugins = BTreeMap::from([("dlp-clipboard".parse().unwrap(), active)]);
-    let broken = PolicySnapshot { rules: vec![ask()], plugins, ..PolicySnapshot::default() };
+    let broken = PolicySnapshot {
+        rules: vec![ask()],
+        plugins,
+        ..PolicySnapshot::default()
+    };
     let failure = denied(broken, Outcome::Failed, "could not be checked").await;
-    assert!(failure.is_some_and(|why| why.contains("WebAssembly")), "the administrator reads why");
+    assert!(
+        failure.is_some_and(|why| why.contains("WebAssembly")),
+        "the administrator reads why"
+    );
 }
 
 #[tokio::test]
 async fn what_can_not_be_recorded_is_not_released() {
-    let policy = PolicySnapshot { rules: vec![rule(RuleEffect::Close)], ..PolicySnapshot::default() };
+    let policy = PolicySnapshot {
+        rules: vec![rule(RuleEffect::Close)],
+        ..PolicySnapshot::default()
+    };
     let (decision, events) = paste(policy, true, true).await;
     assert_eq!((decision.verdict, events.len()), (Verdict::Deny, 0));
 }

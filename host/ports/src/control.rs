@@ -59,11 +59,7 @@ pub trait Control: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` also where the entry is bound to another session's target.
-    async fn secret(
-        &self,
-        session: SessionId,
-        secret: SecretId,
-    ) -> Result<SecretString, ControlError>;
+    async fn secret(&self, session: SessionId, secret: SecretId) -> Result<SecretString, ControlError>;
 
     /// Appends events in order. Returns once they are durable. Idempotent on each event's id.
     ///

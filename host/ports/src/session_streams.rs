@@ -18,11 +18,7 @@ pub trait SessionStreams: Send + Sync {
     ///
     /// # Errors
     /// [`StreamError`].
-    async fn open(
-        &self,
-        session: SessionId,
-        service: &str,
-    ) -> Result<Box<dyn ByteStream>, StreamError>;
+    async fn open(&self, session: SessionId, service: &str) -> Result<Box<dyn ByteStream>, StreamError>;
 }
 
 /// Why a stream could not be opened.

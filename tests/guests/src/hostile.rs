@@ -69,8 +69,8 @@ fn rule(name: &str, pages: u32, imports: &str, more: &str, body: &str) -> Result
     ))
 }
 
-const LOG: &str = r#"  (import "gatewright:types/log@0.1.0" "write" (func $write (param i32 i32 i32)))"#;
-const FOREVER: &str = "(loop $again (br $again)) (unreachable)";
+pub(crate) const LOG: &str = r#"  (import "gatewright:types/log@0.1.0" "write" (func $write (param i32 i32 i32)))"#;
+pub(crate) const FOREVER: &str = "(loop $again (br $again)) (unreachable)";
 /// At 64: ok(deny(reason)) whose code and parameters follow.
 const DENY: &str = r#"(data (i32.const 64) "\00\00\00\00\01\00\00\00\00\01\00\00\09\00\00\00\80\00\00\00\02\00\00\00")"#;
 

@@ -8,6 +8,8 @@ mod component;
 mod hostile;
 mod manifest;
 mod quiet;
+mod sleeper;
 
 pub use hostile::{Fate, Hostile, hostile};
 pub use quiet::{Quiet, clipboard, credential, placement, quiet, runtime};
+pub use sleeper::{WAKES_AT_BYTES, sleepers};

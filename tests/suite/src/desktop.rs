@@ -74,19 +74,22 @@ impl Desktop {
         let opened = Self::open(product, session, cookie, &product.origin).await?;
         let socket = opened.map_err(|status| anyhow::anyhow!("the upgrade was answered with {status}"))?;
         let nothing = Vec::new();
-        let mut desktop =
-            Self { socket, buffer: nothing, extended: false, offered: None, size: (0, 0), name: String::new() };
-        tokio::time::timeout(PATIENCE, desktop.shake_hands()).await.context("the handshake takes too long")??;
+        let mut desktop = Self {
+            socket,
+            buffer: nothing,
+            extended: false,
+            offered: None,
+            size: (0, 0),
+            name: String::new(),
+        };
+        tokio::time::timeout(PATIENCE, desktop.shake_hands())
+            .await
+            .context("the handshake takes too long")??;
         Ok(desktop)
     }
 
     /// Asks for the upgrade alone, with any cookie and origin. The refusal's status where it is refused.
-    pub async fn open(
-        product: &Product,
-        session: &str,
-        cookie: &str,
-        origin: &str,
-    ) -> anyhow::Result<Result<Socket, StatusCode>> {
+    pub async fn open(product: &Product, session: &str, cookie: &str, origin: &str) -> anyhow::Result<Result<Socket, StatusCode>> {
         let tcp = TcpStream::connect(("127.0.0.1", product.port)).await?;
         tcp.set_nodelay(true)?;
         let tls = TlsConnector::from(product.tls()).connect("localhost".try_into()?, tcp).await?;
@@ -196,7 +199,14 @@ impl Desktop {
 
     /// The next thing that the desktop says. Updates are asked for again by themselves.
     pub async fn next(&mut self) -> anyhow::Result<Heard> {
-        tokio::time::timeout(PATIENCE, self.hear()).await.context("the desktop says nothing")?
+        // The end may come in the middle of a message.
+        match tokio::time::timeout(PATIENCE, self.hear())
+            .await
+            .context("the desktop says nothing")?
+        {
+            Err(error) => error.downcast::<End>().map(|End(closed)| Heard::Closed(closed)),
+            heard => heard,
+        }
     }
 
     /// The next clipboard text; updates in between are passed over.
@@ -221,14 +231,7 @@ impl Desktop {
 
     async fn hear(&mut self) -> anyhow::Result<Heard> {
         loop {
-            let kind = match self.take(1).await {
-                Ok(kind) => kind.first().copied().unwrap_or(0),
-                Err(error) => match error.downcast::<End>() {
-                    Ok(End(closed)) => return Ok(Heard::Closed(closed)),
-                    Err(error) => return Err(error),
-                },
-            };
-            match kind {
+            match self.take(1).await?.first().copied().unwrap_or(0) {
                 0 => {
                     self.take_update().await?;
                     self.request_update(true).await?;
@@ -300,10 +303,20 @@ impl Desktop {
                 Some(Ok(Message::Binary(bytes))) => self.buffer.extend_from_slice(&bytes),
                 Some(Ok(Message::Close(frame))) => {
                     let closed = frame.map_or((1005, String::new()), |f| (f.code.into(), f.reason.to_string()));
-                    return Err(End(Closed { code: closed.0, reason: closed.1 }).into());
+                    return Err(End(Closed {
+                        code: closed.0,
+                        reason: closed.1,
+                    })
+                    .into());
                 }
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(End(Closed { code: 1006, reason: String::new() }).into()),
+                Some(Err(_)) | None => {
+                    return Err(End(Closed {
+                        code: 1006,
+                        reason: String::new(),
+                    })
+                    .into());
+                }
             }
         }
         Ok(self.buffer.drain(..count).collect())
@@ -323,9 +336,15 @@ impl std::fmt::Display for End {
 impl std::error::Error for End {}
 
 fn be16(bytes: &[u8], at: usize) -> u16 {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |two| u16::from_be_bytes(*two))
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |two| u16::from_be_bytes(*two))
 }
 
 fn be32(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |four| u32::from_be_bytes(*four))
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .map_or(0, |four| u32::from_be_bytes(*four))
 }

@@ -63,7 +63,10 @@ impl Engine {
     /// Runs a command in a session's container with bytes on its standard input. Its standard output, and its exit code.
     pub async fn exec(&self, session: &str, command: &[&str], input: &[u8]) -> anyhow::Result<(Vec<u8>, i64)> {
         let containers = self.containers(session).await?;
-        let id = containers.first().and_then(|c| c.id.clone()).context("the session has no container")?;
+        let id = containers
+            .first()
+            .and_then(|c| c.id.clone())
+            .context("the session has no container")?;
         let config = ExecConfig {
             cmd: Some(command.iter().map(ToString::to_string).collect()),
             env: Some(vec!["DISPLAY=:1".into(), "LANG=C.UTF-8".into()]),
@@ -74,7 +77,13 @@ impl Engine {
         };
         let exec = self.docker.create_exec(&id, config).await?.id;
         let started = self.docker.start_exec(&exec, None::<StartExecOptions>).await?;
-        let StartExecResults::Attached { mut output, input: mut stdin } = started else { bail!("not attached") };
+        let StartExecResults::Attached {
+            mut output,
+            input: mut stdin,
+        } = started
+        else {
+            bail!("not attached")
+        };
         stdin.write_all(input).await?;
         stdin.shutdown().await?;
         drop(stdin);

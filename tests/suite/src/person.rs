@@ -30,12 +30,22 @@ impl Person {
             .json(&json!({ "username": name, "password": password }))
             .send()
             .await?;
-        ensure!(answer.status() == StatusCode::OK, "login: {} {}", answer.status(), answer.text().await?);
+        ensure!(
+            answer.status() == StatusCode::OK,
+            "login: {} {}",
+            answer.status(),
+            answer.text().await?
+        );
         let cookie = answer.headers().get("set-cookie").context("no cookie")?.to_str()?;
         let cookie = cookie.split(';').next().context("no cookie")?.to_owned();
         let me: Value = answer.json().await?;
         let csrf = me.get("csrf_token").and_then(Value::as_str).context("no CSRF token")?.to_owned();
-        Ok(Self { http: product.http().clone(), origin: product.origin.clone(), cookie, csrf })
+        Ok(Self {
+            http: product.http().clone(),
+            origin: product.origin.clone(),
+            cookie,
+            csrf,
+        })
     }
 
     /// A request with this person's login.
@@ -71,7 +81,9 @@ impl Person {
     /// Launches a session of the workspace of this name and waits until it is ready. Its id.
     pub async fn launch(&self, workspace: &str) -> anyhow::Result<String> {
         let session = self.request_session(workspace).await?;
-        let last = self.wait_for(&session, |state| matches!(state, "ready" | "ended" | "failed")).await?;
+        let last = self
+            .wait_for(&session, |state| matches!(state, "ready" | "ended" | "failed"))
+            .await?;
         ensure!(text(&last, "state") == "ready", "the launch failed: {last}");
         Ok(session)
     }
@@ -105,7 +117,12 @@ impl Person {
             .json(&json!({ "ticket": text(&ticket, "ticket") }))
             .send()
             .await?;
-        ensure!(answer.status() == StatusCode::NO_CONTENT, "enter: {} {}", answer.status(), answer.text().await?);
+        ensure!(
+            answer.status() == StatusCode::NO_CONTENT,
+            "enter: {} {}",
+            answer.status(),
+            answer.text().await?
+        );
         let cookie = answer.headers().get("set-cookie").context("no ticket cookie")?.to_str()?;
         Ok(cookie.split(';').next().unwrap_or_default().to_owned())
     }
@@ -118,14 +135,17 @@ impl Person {
 
     /// Uploads a plugin. The status and the answer.
     pub async fn upload(&self, component: Vec<u8>) -> anyhow::Result<(StatusCode, Value)> {
-        let request = self.request(Method::POST, "/api/v1/plugins").header("content-type", "application/wasm");
+        let request = self
+            .request(Method::POST, "/api/v1/plugins")
+            .header("content-type", "application/wasm");
         let answer = request.body(component).send().await?;
         Ok((answer.status(), answer.json().await?))
     }
 
     /// Activates a version.
     pub async fn activate(&self, plugin: &str, version: &str) -> anyhow::Result<Value> {
-        self.post(&format!("/api/v1/plugins/{plugin}/versions/{version}/activate"), &json!({})).await
+        self.post(&format!("/api/v1/plugins/{plugin}/versions/{version}/activate"), &json!({}))
+            .await
     }
 
     /// The newest events of Activity, newest first.
@@ -147,5 +167,9 @@ async fn success(answer: reqwest::Response) -> anyhow::Result<Value> {
     if !status.is_success() {
         bail!("{path}: {status} {}", String::from_utf8_lossy(&body));
     }
-    if body.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&body)?) }
+    if body.is_empty() {
+        Ok(Value::Null)
+    } else {
+        Ok(serde_json::from_slice(&body)?)
+    }
 }

@@ -60,7 +60,12 @@ impl Product {
 
     /// Starts on an empty data folder, with more arguments for `serve`.
     pub async fn start_with(arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::start_in(Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?), None, arguments).await
+        Self::start_in(
+            Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?),
+            None,
+            arguments,
+        )
+        .await
     }
 
     /// Starts on a data folder that an earlier product has left, with a hook or none.
@@ -77,7 +82,12 @@ impl Product {
             .env_remove("GATEWRIGHT_CONFIG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(std::fs::OpenOptions::new().create(true).append(true).open(dir.path().join("test.log"))?)
+            .stderr(
+                std::fs::OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(dir.path().join("test.log"))?,
+            )
             .kill_on_drop(true);
         if let Some(hook) = hook {
             command.env("GATEWRIGHT_SUITE_HOOK", hook.env());
@@ -104,10 +114,18 @@ impl Product {
             .with_no_client_auth();
         let http = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(&ca)?])
-            .cookie_store(false)
             .build()?;
         let passwords = passwords(dir.path())?;
-        Ok(Self { child, dir, engine, origin, port, passwords, http, tls: Arc::new(tls) })
+        Ok(Self {
+            child,
+            dir,
+            engine,
+            origin,
+            port,
+            passwords,
+            http,
+            tls: Arc::new(tls),
+        })
     }
 
     /// Logs in as `admin` or `demo` with the password of the first start.
@@ -180,7 +198,7 @@ async fn address(stdout: tokio::process::ChildStdout) -> anyhow::Result<String> 
     let mut lines = BufReader::new(stdout).lines();
     let mut found = None;
     while let Some(line) = lines.next_line().await? {
-        if let Some((_, rest)) = line.split_once("Open ") {
+        if let Some((_, rest)) = line.split_once("Open      ") {
             found = rest.split_whitespace().next().map(str::to_owned);
         }
         if line.starts_with('└') {
@@ -209,12 +227,15 @@ fn guests_dir() -> anyhow::Result<PathBuf> {
         Some(dir) => PathBuf::from(dir),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests"),
     };
-    ensure!(dir.join("dlp-clipboard.wasm").is_file(), "plugins are not built: cargo xtask guests");
+    ensure!(
+        dir.join("dlp-clipboard.wasm").is_file(),
+        "plugins are not built: cargo xtask guests"
+    );
     Ok(dir.canonicalize()?)
 }
 
 fn find_ca(data_dir: &Path) -> anyhow::Result<PathBuf> {
-    let ca = data_dir.join("public-ca").join("ca.pem");
+    let ca = data_dir.join("public-ca").join("public-ca.pem");
     ensure!(ca.is_file(), "no certificate authority at {}", ca.display());
     Ok(ca)
 }
@@ -222,5 +243,8 @@ fn find_ca(data_dir: &Path) -> anyhow::Result<PathBuf> {
 fn passwords(data_dir: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(data_dir.join("initial-passwords.toml"))?;
     let table: toml::Table = text.parse()?;
-    Ok(table.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect())
+    Ok(table
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+        .collect())
 }

@@ -74,16 +74,25 @@ async fn every_kind_of_text_passes_whole_or_says_why_not() {
     copy_inside(&engine, &session, &format!("pay with {CARD} please")).await;
     assert_eq!(desktop.next_clipboard().await.unwrap(), "pay with [card number removed] please");
     let message = last_message(&admin, "copy-out").await;
-    assert!(message.starts_with("Copy changed: text ") && message.contains(". Ref "), "{message}");
+    assert!(
+        message.starts_with("Copy changed: text ") && message.contains(". Ref "),
+        "{message}"
+    );
     paste(&engine, &session, &mut desktop, &format!("in {CARD}"), "in [card number removed]").await;
     let message = last_message(&admin, "copy-in").await;
-    assert!(message.starts_with("Paste changed: text ") && message.contains(". Ref "), "{message}");
+    assert!(
+        message.starts_with("Paste changed: text ") && message.contains(". Ref "),
+        "{message}"
+    );
 
     // A denied paste leaves nothing to paste, not what was there before.
     let large = "x".repeat(1 << 20);
     paste(&engine, &session, &mut desktop, &large, "").await;
     let message = last_message(&admin, "copy-in").await;
-    assert!(message.starts_with("Paste blocked: text is 1 MiB, the limit is 64 KiB. "), "{message}");
+    assert!(
+        message.starts_with("Paste blocked: text is 1 MiB, the limit is 64 KiB. "),
+        "{message}"
+    );
 
     // A denied copy does not come out, and stays usable inside.
     copy_inside(&engine, &session, &large).await;

@@ -24,16 +24,30 @@ async fn nobody_connects_without_a_ticket_of_their_own() {
         ("no ticket", &session, "", &origin, StatusCode::UNAUTHORIZED),
         ("a forged ticket", &session, forged.as_str(), &origin, StatusCode::UNAUTHORIZED),
         ("an unsigned ticket", &session, unsigned.as_str(), &origin, StatusCode::UNAUTHORIZED),
-        ("another session's ticket", &other, cookie.as_str(), &origin, StatusCode::UNAUTHORIZED),
-        ("another page's origin", &session, cookie.as_str(), &elsewhere, StatusCode::FORBIDDEN),
+        ("another session's ticket", &other, cookie.as_str(), &origin, StatusCode::FORBIDDEN),
+        (
+            "another page's origin",
+            &session,
+            cookie.as_str(),
+            &elsewhere,
+            StatusCode::FORBIDDEN,
+        ),
     ] {
         let refused = Desktop::open(&product, session, cookie, origin).await.unwrap();
         assert_eq!(refused.err(), Some(status), "{what}");
     }
     // Another person's session does not exist for anybody else.
-    let ticket = demo.request(Method::POST, &format!("/api/v1/sessions/{other}/ticket")).send().await.unwrap();
+    let ticket = demo
+        .request(Method::POST, &format!("/api/v1/sessions/{other}/ticket"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(ticket.status(), StatusCode::NOT_FOUND);
-    let seen = demo.request(Method::GET, &format!("/api/v1/sessions/{other}")).send().await.unwrap();
+    let seen = demo
+        .request(Method::GET, &format!("/api/v1/sessions/{other}"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(seen.status(), StatusCode::NOT_FOUND);
 
     demo.end(&session).await.unwrap();
@@ -51,9 +65,15 @@ async fn messages_that_are_not_allowed_end_the_stream_and_not_the_session() {
     for (what, bytes) in [
         ("xvp", &[250, 0, 1, 2][..]),
         ("gii", &[253, 0, 0, 0][..]),
-        ("continuous updates before they were announced", &[150, 1, 0, 0, 0, 0, 0, 9, 0, 9][..]),
+        (
+            "continuous updates before they were announced",
+            &[150, 1, 0, 0, 0, 0, 0, 9, 0, 9][..],
+        ),
         ("a fence that nobody asked for", &[248, 0, 0, 0, 0, 0, 0, 1, 0][..]),
-        ("a new size before it was announced", &[251, 0, 4, 0, 3, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 3, 0, 0, 0, 0, 0][..]),
+        (
+            "a new size before it was announced",
+            &[251, 0, 4, 0, 3, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 3, 0, 0, 0, 0, 0][..],
+        ),
         ("a message that does not exist", &[77, 7, 7, 7][..]),
         ("a text of 2 GiB", &huge_cut_text),
         ("an extended text of 2 GiB", &huge_extended),

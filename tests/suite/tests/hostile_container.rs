@@ -75,7 +75,10 @@ fn wild() -> Vec<(&'static str, Vec<u8>)> {
         ("a rectangle outside the picture", rect(60_000, 60_000, 5_000, 5_000, 0)),
         ("an encoding that nobody offered", rect(0, 0, 1, 1, 50)),
         ("a framebuffer of 65,535 by 65,535", rect(0, 0, 65_535, 65_535, -223)),
-        ("ZRLE of 4 GiB", [rect(0, 0, 8, 8, 16), 0xffff_ffff_u32.to_be_bytes().to_vec()].concat()),
+        (
+            "ZRLE of 4 GiB",
+            [rect(0, 0, 8, 8, 16), 0xffff_ffff_u32.to_be_bytes().to_vec()].concat(),
+        ),
         ("Tight without an end", [rect(0, 0, 64, 64, 7), vec![0xf0]].concat()),
         ("a colour map", vec![1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
         ("a message that does not exist", vec![99; 8]),
@@ -86,22 +89,27 @@ fn wild() -> Vec<(&'static str, Vec<u8>)> {
 
 async fn speak(mut stream: UnixStream, words: Vec<u8>) {
     let mut buffer = [0; 1024];
-    stream.write_all(b"RFB 003.008\n").await.unwrap();
-    stream.read_exact(&mut buffer[..12]).await.unwrap();
+    // Whoever says something wrong may find the other side gone.
+    let _ = converse(&mut stream, &mut buffer, &words).await;
+    while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+}
+
+async fn converse(stream: &mut UnixStream, buffer: &mut [u8; 1024], words: &[u8]) -> std::io::Result<()> {
+    stream.write_all(b"RFB 003.008\n").await?;
+    stream.read_exact(&mut buffer[..12]).await?;
     // The password is checked by nobody: this desktop lets everybody in.
-    stream.write_all(&[1, 2]).await.unwrap();
-    stream.read_exact(&mut buffer[..1]).await.unwrap();
-    stream.write_all(&[7; 16]).await.unwrap();
-    stream.read_exact(&mut buffer[..16]).await.unwrap();
-    stream.write_all(&[0; 4]).await.unwrap();
-    stream.read_exact(&mut buffer[..1]).await.unwrap();
+    stream.write_all(&[1, 2]).await?;
+    stream.read_exact(&mut buffer[..1]).await?;
+    stream.write_all(&[7; 16]).await?;
+    stream.read_exact(&mut buffer[..16]).await?;
+    stream.write_all(&[0; 4]).await?;
+    stream.read_exact(&mut buffer[..1]).await?;
     let mut init = vec![4, 0, 3, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0, 0, 0, 0, 1];
     init.push(b'x');
-    stream.write_all(&init).await.unwrap();
+    stream.write_all(&init).await?;
     // Until the client has said what it offers.
-    let _ = stream.read(&mut buffer).await;
-    let _ = stream.write_all(&words).await;
-    while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    stream.read(buffer).await?;
+    stream.write_all(words).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,9 +122,12 @@ async fn a_wild_desktop_ends_its_session_and_no_other() {
         let session = demo.launch("Terminal").await.unwrap();
         let listener = impersonate(&socket_of(&product, &session));
         let desktop = tokio::spawn(async move { speak(listener.accept().await.unwrap().0, words).await });
-        let mut client = demo.connect(&product, &session).await.unwrap();
-        let closed = client.closed().await.unwrap();
-        assert_eq!(closed.code, 4004, "{what}: {closed:?}");
+        // The end may come before the client's own handshake is over.
+        let end = match demo.connect(&product, &session).await {
+            Ok(mut client) => format!("{:?}", client.closed().await.unwrap()),
+            Err(error) => error.to_string(),
+        };
+        assert!(end.contains("4004"), "{what}: {end}");
         ends_with(&product, &demo, &session, what).await;
         desktop.await.unwrap();
         witness.request_update(false).await.unwrap();

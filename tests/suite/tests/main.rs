@@ -1,12 +1,7 @@
 //! The whole stack: the product in a process of its own, a real engine, and clients of the tests' own.
 //!
 //! One binary: linking it is the slow part. The tests share the engine and nothing else.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod clipboard;
 mod hostile_browser;

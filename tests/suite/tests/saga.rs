@@ -28,7 +28,10 @@ async fn a_step_that_fails_is_undone_and_says_so() {
         let product = Product::start_in(folder(), Some(Hook::Fail(step.into())), &[]).await.unwrap();
         let demo = product.login("demo").await.unwrap();
         let session = demo.request_session("Terminal").await.unwrap();
-        let last = demo.wait_for(&session, |state| matches!(state, "ready" | "ended" | "failed")).await.unwrap();
+        let last = demo
+            .wait_for(&session, |state| matches!(state, "ready" | "ended" | "failed"))
+            .await
+            .unwrap();
         assert_eq!(last["state"], "failed", "{step}: {last}");
         assert!(!last["end"]["text"].as_str().unwrap_or_default().is_empty(), "{step}: {last}");
         clean(&product, &demo, &session).await;
@@ -63,7 +66,11 @@ async fn after_restart(dir: Arc<TempDir>, what: &str) {
             .unwrap_or_else(|error| panic!("{what}: {error:#}"));
         // Killed after the last step it may have become ready: then it is a whole session, and ends like one.
         if demo.get(&format!("/api/v1/sessions/{session}")).await.unwrap()["state"] == "ready" {
-            drop(demo.connect(&product, session).await.unwrap_or_else(|error| panic!("{what}: {error:#}")));
+            drop(
+                demo.connect(&product, session)
+                    .await
+                    .unwrap_or_else(|error| panic!("{what}: {error:#}")),
+            );
             demo.end(session).await.unwrap();
         }
         clean(&product, &demo, session).await;

@@ -20,7 +20,11 @@ fn stricter() -> Vec<u8> {
 async fn until(product: &Product, admin: &Person, session: &str, desktop: &mut Desktop, outcome: &str) -> String {
     for attempt in 0..100 {
         let command = ["sh", "-c", "xclip -selection clipboard -i >/dev/null 2>&1"];
-        product.engine().exec(session, &command, format!("{attempt} {CARD}").as_bytes()).await.unwrap();
+        product
+            .engine()
+            .exec(session, &command, format!("{attempt} {CARD}").as_bytes())
+            .await
+            .unwrap();
         // The verdict is recorded before anything is released; the desktop is heard so that it goes on.
         let _ = tokio::time::timeout(Duration::from_millis(300), desktop.next_clipboard()).await;
         let event = admin.activity("kind=verdict&limit=1").await.unwrap().remove(0);
@@ -45,7 +49,10 @@ async fn a_stricter_version_holds_in_the_open_session_and_rolls_back() {
     assert!(status.is_success(), "{answer}");
     admin.activate("dlp-clipboard", "0.2.0").await.unwrap();
     let message = until(&product, &admin, &session, &mut desktop, "denied").await;
-    assert!(message.starts_with("Copy blocked: text ") && message.contains(". Ref "), "{message}");
+    assert!(
+        message.starts_with("Copy blocked: text ") && message.contains(". Ref "),
+        "{message}"
+    );
 
     admin.post("/api/v1/plugins/dlp-clipboard/rollback", &json!({})).await.unwrap();
     until(&product, &admin, &session, &mut desktop, "redacted").await;

@@ -52,20 +52,28 @@ pub(crate) async fn desktop_password(
         config: provider.config.to_string().into(),
         deadline: Some(DEADLINE),
     };
-    let target = Target { name: context.workspace_name.clone(), protocol: Protocol::Rfb, service: "vnc".into() };
+    let target = Target {
+        name: context.workspace_name.clone(),
+        protocol: Protocol::Rfb,
+        service: "vnc".into(),
+    };
     let claims = Claims {
         user: context.user_name.clone(),
         groups: context.groups.iter().map(|group| group.name.clone()).collect(),
     };
-    let offered = entries.into_iter().map(|entry| OfferedSecret { id: entry.id, label: entry.label }).collect();
+    let offered = entries
+        .into_iter()
+        .map(|entry| OfferedSecret {
+            id: entry.id,
+            label: entry.label,
+        })
+        .collect();
     let said = plugin
         .resolve(&call, &context.session.to_string(), target, claims, offered)
         .await
         .map_err(CredentialError::Plugin)?;
     match said.value {
-        Resolution::Handle { secret, .. } => {
-            control.secret(context.session, secret).await.map_err(CredentialError::Vault)
-        }
+        Resolution::Handle { secret, .. } => control.secret(context.session, secret).await.map_err(CredentialError::Vault),
         Resolution::Account { password, .. } => Ok(password),
         Resolution::NotFound => Err(CredentialError::NotFound),
         Resolution::Denied(words) => Err(CredentialError::Denied(words.why)),

@@ -90,11 +90,19 @@ impl LiveSession {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (end, receiver) = watch::channel(None);
-        let before = locked(&self.stream).replace(Stream { number, client: client.to_owned(), end });
+        let before = locked(&self.stream).replace(Stream {
+            number,
+            client: client.to_owned(),
+            end,
+        });
         if let Some(before) = before {
             before.end.send_replace(Some(StreamEnd::TakenOver));
         }
-        Seat { session: Arc::clone(self), number, end: receiver }
+        Seat {
+            session: Arc::clone(self),
+            number,
+            end: receiver,
+        }
     }
 
     /// Takes over what the control plane says now.
@@ -175,7 +183,14 @@ impl Registry {
     /// The sessions with a stream.
     pub(crate) fn open_streams(&self) -> Vec<OpenStream> {
         let streams = self.all().into_iter();
-        streams.filter_map(|s| Some(OpenStream { session: s.id, client: s.client()? })).collect()
+        streams
+            .filter_map(|s| {
+                Some(OpenStream {
+                    session: s.id,
+                    client: s.client()?,
+                })
+            })
+            .collect()
     }
 }
 
@@ -236,7 +251,13 @@ mod tests {
         for number in 0..20 {
             let text = number.to_string();
             let at = Timestamp::from_micros(number);
-            entry.notify(Notice { kind: NoticeKind::Info, gate: None, text, reference: None, at });
+            entry.notify(Notice {
+                kind: NoticeKind::Info,
+                gate: None,
+                text,
+                reference: None,
+                at,
+            });
         }
         let (memory, mut news) = entry.listen();
         assert_eq!(memory.len(), NOTICE_MEMORY);

@@ -16,10 +16,7 @@ use crate::live::{LiveSession, Told};
 const PING: Duration = Duration::from_secs(15);
 
 /// The last notices, then each new one; ends with the session's stream, or when this proxy stops.
-pub(crate) fn stream_of(
-    session: Arc<LiveSession>,
-    stop: CancellationToken,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(crate) fn stream_of(session: Arc<LiveSession>, stop: CancellationToken) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let (memory, news) = session.listen();
     let past = stream::iter(memory.into_iter().map(Told::Notice));
     let coming = stream::unfold((session, news, Some(stop)), |(session, mut news, stop)| async move {

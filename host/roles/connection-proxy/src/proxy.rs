@@ -126,7 +126,13 @@ impl ProxyControl for ConnectionProxy {
     async fn message(&self, session: SessionId, text: String) -> Result<(), ProxyError> {
         if let Some(live) = self.inner.registry.find(session) {
             let at = Timestamp::from(std::time::SystemTime::now());
-            live.notify(Notice { kind: NoticeKind::Info, gate: None, text, reference: None, at });
+            live.notify(Notice {
+                kind: NoticeKind::Info,
+                gate: None,
+                text,
+                reference: None,
+                at,
+            });
         }
         Ok(())
     }

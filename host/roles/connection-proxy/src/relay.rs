@@ -38,7 +38,10 @@ impl Clipboard {
         let Some(context) = self.live.context() else {
             return Decision::Deny;
         };
-        let subject = Subject { context: (*context).clone(), client: self.client.clone() };
+        let subject = Subject {
+            context: (*context).clone(),
+            client: self.client.clone(),
+        };
         let gate = match offer.direction() {
             Direction::ToTarget => GateName::CopyIn,
             Direction::ToBrowser => GateName::CopyOut,
@@ -171,7 +174,10 @@ struct Heard {
 
 impl Heard {
     fn new() -> Self {
-        Self { began: Instant::now(), last: AtomicU64::new(0) }
+        Self {
+            began: Instant::now(),
+            last: AtomicU64::new(0),
+        }
     }
 
     fn millis(&self) -> u64 {

@@ -39,7 +39,9 @@ async fn open_vnc(
         return StatusCode::UNAUTHORIZED.into_response();
     };
     let client = client.map_or_else(String::new, |Extension(ClientAddr(address))| address.ip().to_string());
-    let longest = usize::try_from(inner.clipboard_max_bytes).unwrap_or(usize::MAX).saturating_add(MESSAGE_OVERHEAD);
+    let longest = usize::try_from(inner.clipboard_max_bytes)
+        .unwrap_or(usize::MAX)
+        .saturating_add(MESSAGE_OVERHEAD);
     upgrade
         .protocols(["binary"])
         .read_buffer_size(SOCKET_BUFFER)
@@ -55,11 +57,7 @@ async fn open_vnc(
         })
 }
 
-async fn open_notices(
-    State(inner): State<Arc<Inner>>,
-    Path(session): Path<SessionId>,
-    headers: HeaderMap,
-) -> Response {
+async fn open_notices(State(inner): State<Arc<Inner>>, Path(session): Path<SessionId>, headers: HeaderMap) -> Response {
     match ticket(&inner, &headers, session, SessionPath::Notices) {
         Some(_) => notices::stream_of(inner.registry.enter(session), inner.stop.clone()).into_response(),
         None => StatusCode::UNAUTHORIZED.into_response(),

@@ -11,8 +11,7 @@ use gatewright_identity::VerifiedTicket;
 use gatewright_ports::control::SessionContext;
 use gatewright_ports::{ByteStream, ControlError, StreamError};
 use gatewright_rfb::{
-    BrowserHandshake, Config, HandshakeError, Limits, Progress, ServerInit, TargetHandshake, VncPassword,
-    inspect, write_server_init,
+    BrowserHandshake, Config, HandshakeError, Limits, Progress, ServerInit, TargetHandshake, VncPassword, inspect, write_server_init,
 };
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -96,7 +95,10 @@ async fn stream(
         Err(_) => return UNREACHABLE,
     };
     let config = Config {
-        limits: Limits { max_clipboard_bytes: inner.clipboard_max_bytes, ..Limits::default() },
+        limits: Limits {
+            max_clipboard_bytes: inner.clipboard_max_bytes,
+            ..Limits::default()
+        },
         view_only,
         desktop_name: context.workspace_name.clone(),
     };
@@ -115,24 +117,33 @@ async fn stream(
         client,
         limit: u64::from(inner.clipboard_max_bytes),
     };
-    Relay { server, browser, early_target, early_client, clipboard }.run(socket, target).await
+    Relay {
+        server,
+        browser,
+        early_target,
+        early_client,
+        clipboard,
+    }
+    .run(socket, target)
+    .await
 }
 
 type Reached = (Box<dyn ByteStream>, ServerInit, BytesMut);
 
 /// Opens the desktop and authenticates with the injected credential. The browser never sees it.
 async fn reach_desktop(inner: &Inner, context: &SessionContext) -> Result<Reached, StreamEnd> {
-    let password = desktop_password(&inner.control, inner.gate.policy(), context).await.map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "No credential for the desktop");
-        StreamEnd::DesktopUnreachable("The desktop can't be unlocked just now. Your administrator can see why.")
-    })?;
+    let password = desktop_password(&inner.control, inner.gate.policy(), context)
+        .await
+        .map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "No credential for the desktop");
+            StreamEnd::DesktopUnreachable("The desktop can't be unlocked just now. Your administrator can see why.")
+        })?;
     let agent = inner.agents.get(&context.node).ok_or(UNREACHABLE)?;
     let mut target = match agent.open(context.session, "vnc").await {
         Ok(target) => target,
         Err(error) => return Err(not_opened(inner, context, &error).await),
     };
-    let mut handshake =
-        TargetHandshake::new(Some(VncPassword::new(password.expose_secret().as_bytes())), false, false);
+    let mut handshake = TargetHandshake::new(Some(VncPassword::new(password.expose_secret().as_bytes())), false, false);
     drop(password);
     let (mut input, mut out) = (BytesMut::with_capacity(HANDSHAKE_BUFFER), BytesMut::new());
     loop {
@@ -206,7 +217,10 @@ async fn close(mut socket: WebSocket, end: &StreamEnd) {
     if *end == StreamEnd::ClientGone {
         return;
     }
-    let frame = CloseFrame { code: end.close_code(), reason: end.close_reason().into() };
+    let frame = CloseFrame {
+        code: end.close_code(),
+        reason: end.close_reason().into(),
+    };
     let goodbye = async {
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(message)) = socket.next().await {

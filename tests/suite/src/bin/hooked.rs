@@ -46,7 +46,11 @@ impl Hook {
             _ => return None,
         };
         let step = Step::ALL.into_iter().find(|known| name(*known) == step)?;
-        Some(Self { what, step, done: AtomicBool::new(false) })
+        Some(Self {
+            what,
+            step,
+            done: AtomicBool::new(false),
+        })
     }
 
     fn is_due(&self, step: Step, what: What) -> bool {
