@@ -101,8 +101,7 @@ fn judge(status: ExitStatus, report: String) -> Result<(), CompileError> {
     if status.code() == Some(EXIT_BROKEN.into()) {
         return Err(CompileError::Unusable { detail: report });
     }
-    // A limit on processor time whose soft and hard value are the same is kept with SIGKILL.
-    if [Signal::XCPU, Signal::KILL].map(|s| Some(s.as_raw())).contains(&status.signal()) {
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
         return Err(CompileError::CpuTime);
     }
     Err(CompileError::Died { how: status.to_string() })

@@ -65,19 +65,20 @@ fn run() -> Result<(), (u8, String)> {
 }
 
 fn limit_self() -> std::io::Result<()> {
-    let limit = |resource, value| {
+    let limit = |resource, soft, hard| {
         setrlimit(
             resource,
             Rlimit {
-                current: Some(value),
-                maximum: Some(value),
+                current: Some(soft),
+                maximum: Some(hard),
             },
         )
     };
-    limit(Resource::As, MAX_ADDRESS_SPACE)?;
-    limit(Resource::Cpu, MAX_CPU_SECS)?;
-    limit(Resource::Nofile, MAX_FILES)?;
-    limit(Resource::Core, 0)?;
+    limit(Resource::As, MAX_ADDRESS_SPACE, MAX_ADDRESS_SPACE)?;
+    // The soft limit ends it with SIGXCPU, which tells the parent why; SIGKILL may also be the machine out of memory.
+    limit(Resource::Cpu, MAX_CPU_SECS, MAX_CPU_SECS + 5)?;
+    limit(Resource::Nofile, MAX_FILES, MAX_FILES)?;
+    limit(Resource::Core, 0, 0)?;
     nice(NICENESS)?;
     Ok(())
 }
