@@ -1,7 +1,7 @@
 import { fireEvent, render, screen, waitFor, within } from '@testing-library/preact';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ActivityItem, Plugin, Session } from '../src/api/types';
+import type { ActivityItem, Me, Plugin, Session } from '../src/api/types';
 import { App } from '../src/app';
 import { ActivityRow } from '../src/pages/activity/activity-row';
 import { ActivateDialog } from '../src/pages/plugins/activate-dialog';
@@ -20,7 +20,7 @@ type Answer = { status: number; body?: unknown; headers?: Record<string, string>
 let answers: Record<string, Answer>;
 let calls: string[];
 
-const ME = {
+const ME: Me = {
   user: { id: 'u', name: 'admin', role: 'admin' },
   groups: [],
   permissions: ['plugins.view', 'plugins.upload', 'plugins.activate', 'activity.view'],
@@ -31,6 +31,7 @@ const SESSION: Session = {
   id: 's',
   workspace: { id: 'w', name: 'Terminal', icon: 'terminal' },
   state: 'starting',
+  step: 'Starting the desktop',
   steps: [
     { state: 'reserved', label: 'Place reserved', done: true },
     { state: 'starting', label: 'Starting the desktop', done: false },
@@ -252,6 +253,8 @@ describe('Activity', () => {
     at: 0,
     user_name: 'demo',
     groups: ['Sales'],
+    client: '192.0.2.17',
+    workspace_name: 'Terminal',
     kind: 'verdict',
     gate: 'copy-out',
     item: { name: 'text', media_type: 'text/plain', bytes: 16 },

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fill } from '../src/api/typed';
+import type { ActivityItem } from '../src/api/types';
+import { auditWords } from '../src/pages/activity/words';
 import { bytes, clockTime, label, micros, plural, shortDigest } from '../src/lib/format';
 import { gateWords, outcomeWords, stageWords, versionStateWords } from '../src/lib/words';
 import { filterOf, queryOf } from '../src/pages/activity/filters';
@@ -109,5 +112,27 @@ describe('smaller things', () => {
 
   it('themes go round', () => {
     expect([nextTheme('system'), nextTheme('light'), nextTheme('dark')]).toEqual(['light', 'dark', 'system']);
+  });
+});
+
+describe('the words of Activity', () => {
+  const audit = (part: Partial<ActivityItem>) =>
+    auditWords({ kind: 'audit', workspace_name: '', ...part } as ActivityItem);
+
+  it('keep a row short', () => {
+    const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
+    expect(audit({ object: 'dlp-clipboard 0.2.0', detail: digest })).toBe(
+      'dlp-clipboard 0.2.0 · 0123456789ab…',
+    );
+    expect(audit({ object: 'session 01a2', workspace_name: 'Terminal' })).toBe('Terminal');
+    expect(audit({ object: 'admin', detail: null })).toBe('admin');
+  });
+});
+
+describe('paths of the API', () => {
+  it('are filled in, encoded', () => {
+    expect(fill('/api/v1/plugins/{name}/versions/{version}', { name: 'a/b', version: '1.0+x' })).toBe(
+      '/api/v1/plugins/a%2Fb/versions/1.0%2Bx',
+    );
   });
 });

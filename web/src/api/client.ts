@@ -41,7 +41,7 @@ export function onLoginRequired(handler: () => void): void {
 export interface CallOptions {
   body?: unknown;
   headers?: Record<string, string>;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The caller shows the 401 itself (the login form, the first look at who is here). */
   quiet401?: boolean;
 }

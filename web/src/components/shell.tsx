@@ -1,6 +1,7 @@
 /** The frame of every page but the login and the desktop: skip link, bar, navigation. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import type { Permission } from '../api/types';
 import { place } from '../router';
 import { logOut, may, me } from '../state/me';
 import { ActivityIcon, GridIcon, LogoutIcon, Mark, PlugIcon, UserIcon } from './icons';
@@ -12,7 +13,7 @@ interface Props {
   children: ComponentChildren;
 }
 
-const PAGES = [
+const PAGES: { to: string; label: string; icon: ComponentChildren; permission: Permission | null }[] = [
   { to: '/', label: 'Workspaces', icon: <GridIcon />, permission: null },
   { to: '/plugins', label: 'Plugins', icon: <PlugIcon />, permission: 'plugins.view' },
   { to: '/activity', label: 'Activity', icon: <ActivityIcon />, permission: 'activity.view' },

@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import { ApiError, onLoginRequired, setCsrfToken } from '../api/client';
 import { api } from '../api/endpoints';
-import type { Me } from '../api/types';
+import type { Me, Permission } from '../api/types';
 import { go, place, safeReturn } from '../router';
 
 export type MeState =
@@ -12,7 +12,7 @@ export const meState = signal<MeState>({ at: 'unknown' });
 export const me = computed(() => (meState.value.at === 'known' ? meState.value.me : null));
 
 /** Whether the person may do `permission`. */
-export const may = (permission: string): boolean => me.value?.permissions.includes(permission) ?? false;
+export const may = (permission: Permission): boolean => me.value?.permissions.includes(permission) ?? false;
 
 function know(found: Me): void {
   setCsrfToken(found.csrf_token);

@@ -6,7 +6,7 @@ import { ChevronIcon } from '../../components/icons';
 import { Time } from '../../components/time';
 import { bytes, fullTime, label, micros, shortDigest } from '../../lib/format';
 import { outcomeWords } from '../../lib/words';
-import { OutcomeBadge, headWords, itemWords } from './words';
+import { OutcomeBadge, auditWords, headWords, itemWords } from './words';
 
 const has = (text: string | null | undefined): text is string =>
   text !== undefined && text !== null && text !== '';
@@ -15,7 +15,7 @@ const has = (text: string | null | undefined): text is string =>
 export function ActivityRow({ item, open: openAtFirst }: { item: ActivityItem; open: boolean }) {
   const open = useSignal(openAtFirst);
   const id = useId();
-  const what = item.kind === 'audit' ? [item.object, item.detail].filter(has).join(' · ') : itemWords(item);
+  const what = item.kind === 'audit' ? auditWords(item) : itemWords(item);
   return (
     <li class={`activity-row${open.value ? ' open' : ''}`} data-reference={item.reference}>
       <button
@@ -50,12 +50,8 @@ export function ActivityRow({ item, open: openAtFirst }: { item: ActivityItem; o
             <Fact name="Workspace" value={item.workspace_name} />
             <Fact name="Client" value={item.client} mono />
             <Fact name="Type" value={item.item?.media_type} mono />
-            <Fact
-              name="Size"
-              value={
-                item.item?.bytes === undefined || item.item.bytes === null ? null : bytes(item.item.bytes)
-              }
-            />
+            <Fact name="Size" value={item.item ? bytes(item.item.bytes) : null} />
+            <Fact name="On" value={item.kind === 'audit' ? item.object : null} />
             <Fact name="Detail" value={item.kind === 'audit' ? item.detail : null} />
             <Fact name="Session" value={item.session_id} mono />
             <Fact name="Entry" value={String(item.seq)} mono />
@@ -96,14 +92,7 @@ function Rules({ rules }: { rules: AskedRule[] }) {
               <Fact name="Check" value={has(rule.check) ? label(rule.check) : null} />
               <Fact name="Failure" value={rule.failure} />
               <Fact name="Took" value={micros(rule.micros)} />
-              <Fact
-                name="Configuration"
-                value={
-                  rule.config_revision === undefined || rule.config_revision === null
-                    ? null
-                    : `revision ${rule.config_revision}`
-                }
-              />
+              <Fact name="Configuration" value={`revision ${rule.config_revision}`} />
               <Fact name="Digest" value={has(rule.digest) ? shortDigest(rule.digest) : null} mono />
             </dl>
           </li>

@@ -14,12 +14,18 @@ export function OutcomeBadge({ item }: { item: ActivityItem }) {
 }
 
 /** What came to the gate, such as `text, 16 bytes`. */
-export function itemWords(item: ActivityItem): string {
-  const parts = [
-    item.item?.name,
-    item.item?.bytes === undefined || item.item.bytes === null ? undefined : bytes(item.item.bytes),
-  ];
-  return parts.filter((part) => part !== undefined && part !== null && part !== '').join(', ');
+export function itemWords({ item }: ActivityItem): string {
+  if (!item) return '';
+  return item.name === '' ? bytes(item.bytes) : `${item.name}, ${bytes(item.bytes)}`;
+}
+
+/** What was changed, short enough for a row: a workspace rather than a session's id, digests as their beginning. */
+export function auditWords(item: ActivityItem): string {
+  const object = item.workspace_name === '' ? item.object : item.workspace_name;
+  return [object, item.detail]
+    .filter((part) => part !== undefined && part !== null && part !== '')
+    .join(' · ')
+    .replace(/sha256:([0-9a-f]{12})[0-9a-f]{52}/g, '$1…');
 }
 
 /** The first words of a row: the gate, or what was done. */

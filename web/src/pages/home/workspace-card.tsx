@@ -1,9 +1,9 @@
-import type { Session, Workspace, WorkspaceIcon } from '../../api/types';
+import type { Session, Workspace } from '../../api/types';
 import { Button } from '../../components/button';
 import { Badge } from '../../components/feedback';
 import { BrowserIcon, DesktopIcon, PlayIcon, TerminalIcon } from '../../components/icons';
 
-export function workspaceIcon(icon: WorkspaceIcon) {
+export function workspaceIcon(icon: string) {
   if (icon === 'terminal') return <TerminalIcon />;
   if (icon === 'browser') return <BrowserIcon />;
   return <DesktopIcon />;

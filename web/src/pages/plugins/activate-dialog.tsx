@@ -88,7 +88,7 @@ function ImpactWords({
                 <span>
                   {rule.name} <span class="soft">for {rule.target}</span>
                 </span>
-                {rule.gate !== '' && <Badge>{gateWords(rule.gate)}</Badge>}
+                <Badge>{gateWords(rule.gate)}</Badge>
               </li>
             ))}
           </ul>

@@ -16,11 +16,7 @@ export function LastVerdicts({ items }: { items: ActivityItem[] }) {
             <li key={item.id} class="list-row">
               <OutcomeBadge item={item} />
               <div class="grow">
-                <p>
-                  {item.message !== null && item.message !== undefined && item.message !== ''
-                    ? item.message
-                    : itemWords(item)}
-                </p>
+                <p>{item.message === '' ? itemWords(item) : item.message}</p>
                 <p class="soft">
                   {item.user_name}, <Time at={item.at} />
                 </p>

@@ -131,24 +131,26 @@ export function PluginPage({ name }: { name: string }) {
         {may('plugins.upload') && <Uploader uploaded={() => void load.reload()} />}
       </section>
 
-      <section aria-labelledby="used-title">
-        <h2 id="used-title">Used by</h2>
-        {plugin.used_by.length === 0 ? (
-          <p class="soft">No rule asks this plugin.</p>
-        ) : (
-          <ul class="card list">
-            {plugin.used_by.map((rule) => (
-              <li key={rule.rule_id} class="list-row">
-                <div class="grow">
-                  <strong>{rule.rule_name}</strong>
-                  <p class="soft">for {rule.target}</p>
-                </div>
-                {rule.gate !== '' && <Badge>{gateWords(rule.gate)}</Badge>}
-              </li>
-            ))}
-          </ul>
-        )}
-      </section>
+      {plugin.kind === 'dlp' && (
+        <section aria-labelledby="used-title">
+          <h2 id="used-title">Used by</h2>
+          {plugin.used_by.length === 0 ? (
+            <p class="soft">No rule asks this plugin.</p>
+          ) : (
+            <ul class="card list">
+              {plugin.used_by.map((rule) => (
+                <li key={rule.rule_id} class="list-row">
+                  <div class="grow">
+                    <strong>{rule.rule_name}</strong>
+                    <p class="soft">for {rule.target}</p>
+                  </div>
+                  <Badge>{gateWords(rule.gate)}</Badge>
+                </li>
+              ))}
+            </ul>
+          )}
+        </section>
+      )}
 
       {plugin.kind === 'dlp' && <LastVerdicts items={plugin.last_verdicts} />}
 

@@ -86,7 +86,7 @@ function PluginRow({ plugin }: { plugin: Plugin }) {
         {verdicts.failed > 0 && <Badge tone="bad">{count(verdicts.failed)} failed</Badge>}
       </div>
       <div class="plugin-usage soft">
-        <span>{plural(plugin.used_by.length, 'rule')}</span>
+        <span>{plugin.kind === 'dlp' ? plural(plugin.used_by.length, 'rule') : ''}</span>
         <span>{plugin.kind === 'dlp' ? `${plural(total, 'verdict')} in 24 h` : ''}</span>
       </div>
       <ChevronIcon />
