@@ -49,7 +49,6 @@ impl Person {
     }
 
     /// A request with this person's login.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.origin))

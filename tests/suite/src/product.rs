@@ -68,11 +68,26 @@ impl Product {
         .await
     }
 
+    /// Starts another build of the product, which knows no hooks, on an empty data folder.
+    pub async fn start_program(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
+        Self::start_program_in(program, dir, None, arguments).await
+    }
+
     /// Starts on a data folder that an earlier product has left, with a hook or none.
     pub async fn start_in(dir: Arc<TempDir>, hook: Option<Hook>, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_program_in(&binary()?, dir, hook, arguments).await
+    }
+
+    async fn start_program_in(
+        program: &Path,
+        dir: Arc<TempDir>,
+        hook: Option<Hook>,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         let engine = Engine::connect().await?;
         let guests = guests_dir()?;
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(program);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(dir.path())

@@ -108,7 +108,9 @@ async fn converse(stream: &mut UnixStream, buffer: &mut [u8; 1024], words: &[u8]
     init.push(b'x');
     stream.write_all(&init).await?;
     // Until the client has said what it offers.
-    stream.read(buffer).await?;
+    if stream.read(buffer).await? == 0 {
+        return Ok(());
+    }
     stream.write_all(words).await
 }
 

@@ -74,7 +74,6 @@ impl ConnectionProxy {
     }
 
     /// The routes below `/session/{id}/`, without `enter`, which is the edge's.
-    #[must_use]
     pub fn routes(&self) -> axum::Router {
         routes::routes(Arc::clone(&self.inner))
     }
