@@ -69,11 +69,7 @@ impl Folders {
         let root = open(&path, FOLDER, Mode::empty()).map_err(failed)?;
         // Sockets of sessions are reached through here: other users of the host stay out.
         fchmod(&root, PRIVATE).map_err(failed)?;
-        Ok(Self {
-            path,
-            root,
-            owner,
-        })
+        Ok(Self { path, root, owner })
     }
 
     /// The path of a session's folder on the host.

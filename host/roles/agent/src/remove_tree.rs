@@ -4,7 +4,9 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, RenameFlags, ResolveFlags, chmodat, openat2, renameat_with, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Uid, chmodat, chownat, openat2, renameat_with, unlinkat,
+};
 use rustix::io::Errno;
 use uuid::Uuid;
 
@@ -85,13 +87,17 @@ fn try_unlink(folder: &OwnedFd, name: &CStr) -> io::Result<bool> {
     }
 }
 
-/// Opens a folder and makes it readable and writable for its owner, whatever its mode says.
+/// Opens a folder and makes it ours alone, whatever its mode says: whoever still works in it can add nothing more.
+/// Without the right to change owners we are the workspace's user ourselves.
 fn open_folder(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     // O_PATH needs no right on the folder itself; the link in /proc then names exactly this folder.
     let pinned = openat2(parent, name, flags | OFlags::PATH, Mode::empty(), resolve)?;
     let link = format!("/proc/self/fd/{}", pinned.as_raw_fd());
+    if rustix::process::geteuid().is_root() {
+        chownat(CWD, &link, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::empty())?;
+    }
     chmodat(CWD, &link, Mode::RWXU, AtFlags::empty())?;
     let folder = rustix::fs::open(&link, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     Ok(folder)

@@ -20,13 +20,13 @@ const SERVICES: [(&str, &str); 1] = [("vnc", "vnc.sock")];
 /// descriptor; `/proc/self/fd` then connects to that very object. So there is no moment between check and use in
 /// which the container could swap one for the other, and no path that is too long for a socket's address.
 pub(crate) async fn connect(folders: &Folders, session: SessionId, service: &str) -> Result<UnixStream, StreamError> {
-    let Some((_, name)) = SERVICES.iter().find(|(known, _)| *known == service) else {
-        return Err(StreamError::NoSuchService {
-            service: service.chars().take(32).collect(),
-        });
-    };
     // A few system calls on a local file system: not worth another thread.
-    let socket = pin_socket(folders, session, name)?;
+    let socket = pin(folders, session, service)?;
+    connect_pinned(folders, socket).await
+}
+
+/// Connects to the very object that is pinned, whatever has its name by now.
+pub(crate) async fn connect_pinned(folders: &Folders, socket: OwnedFd) -> Result<UnixStream, StreamError> {
     let address = format!("/proc/self/fd/{}", socket.as_raw_fd());
     let stream = UnixStream::connect(address).await.map_err(|_| StreamError::Refused)?;
     drop(socket);
@@ -37,7 +37,13 @@ pub(crate) async fn connect(folders: &Folders, session: SessionId, service: &str
     }
 }
 
-fn pin_socket(folders: &Folders, session: SessionId, name: &str) -> Result<OwnedFd, StreamError> {
+/// Pins the session's own socket for a service, or says what else is in its place.
+pub(crate) fn pin(folders: &Folders, session: SessionId, service: &str) -> Result<OwnedFd, StreamError> {
+    let Some((_, name)) = SERVICES.iter().find(|(known, _)| *known == service) else {
+        return Err(StreamError::NoSuchService {
+            service: service.chars().take(32).collect(),
+        });
+    };
     let folder = folders.open_session(session).map_err(|errno| match errno {
         Errno::NOENT => StreamError::NotFound,
         Errno::LOOP | Errno::NOTDIR => StreamError::Tampered,
@@ -45,7 +51,7 @@ fn pin_socket(folders: &Folders, session: SessionId, name: &str) -> Result<Owned
     })?;
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-    let socket = openat2(&folder, name, flags, Mode::empty(), resolve).map_err(|errno| match errno {
+    let socket = openat2(&folder, *name, flags, Mode::empty(), resolve).map_err(|errno| match errno {
         // The desktop has not come so far, or has ended.
         Errno::NOENT => StreamError::Refused,
         Errno::LOOP | Errno::XDEV | Errno::NOTDIR => StreamError::Tampered,

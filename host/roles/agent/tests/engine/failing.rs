@@ -81,7 +81,10 @@ async fn an_engine_that_is_away_degrades_the_node_and_hangs_nothing() {
     assert_eq!(status.degraded.as_deref(), Some("engine failed: it does not answer"));
     assert_eq!((status.engine.as_str(), status.allocatable.memory_bytes), ("", 0));
     let session = session();
-    assert!(matches!(soon(stand.agent.create(spec(session))).await, Err(AgentError::Engine { .. })));
+    assert!(matches!(
+        soon(stand.agent.create(spec(session))).await,
+        Err(AgentError::Engine { .. })
+    ));
     assert!(matches!(soon(stand.agent.start(session)).await, Err(AgentError::Engine { .. })));
     assert!(matches!(soon(stand.agent.list()).await, Err(AgentError::Engine { .. })));
     // It can't be known that nothing is there.

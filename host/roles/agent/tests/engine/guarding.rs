@@ -59,14 +59,22 @@ async fn a_privileged_container_is_not_made() {
 
     // The same without it is made, and the answer is the engine's.
     let body = format!(r#"{{"HostConfig":{{{most},{mount}}}}}"#);
-    let made = endpoint.send(request(Method::Post, "/v1.41/containers/create", body)).await.unwrap();
+    let made = endpoint
+        .send(request(Method::Post, "/v1.41/containers/create", body))
+        .await
+        .unwrap();
     assert_eq!(made.status, 201);
     let made: Vec<Bytes> = made.body.try_collect().await.unwrap();
     let id = stand.containers().await[0].id.clone().unwrap();
     assert!(String::from_utf8_lossy(&made.concat()).contains(&id));
     assert_eq!(stand.witness(session).await.host_config.unwrap().cap_drop.unwrap(), ["ALL"]);
     // A call that creates does not remove, not even its own.
-    assert!(matches!(endpoint.send(request(Method::Delete, &format!("/containers/{id}?force=1"), "")).await, Err(HttpError::Refused(_))));
+    assert!(matches!(
+        endpoint
+            .send(request(Method::Delete, &format!("/containers/{id}?force=1"), ""))
+            .await,
+        Err(HttpError::Refused(_))
+    ));
     Stand::sweep(&stand.docker, &stand.deployment).await;
 }
 
@@ -93,21 +101,33 @@ async fn containers_of_others_are_out_of_sight_and_reach() {
 
     let endpoint = guarded_endpoint(engine(), &stand.deployment, Scope::Session(session));
     // Nothing is ours before the engine has said so.
-    assert!(matches!(endpoint.send(request(Method::Delete, &format!("/containers/{mine}"), "")).await, Err(HttpError::Refused(_))));
+    assert!(matches!(
+        endpoint.send(request(Method::Delete, &format!("/containers/{mine}"), "")).await,
+        Err(HttpError::Refused(_))
+    ));
     let listed = endpoint.send(request(Method::Get, "/containers/json?all=true", "")).await.unwrap();
     let listed: Vec<Bytes> = listed.body.try_collect().await.unwrap();
     let listed = String::from_utf8(listed.concat()).unwrap();
-    assert!(listed.contains(&mine) && !listed.contains(&neighbour) && !listed.contains(&stranger), "{listed}");
+    assert!(
+        listed.contains(&mine) && !listed.contains(&neighbour) && !listed.contains(&stranger),
+        "{listed}"
+    );
     for id in [&neighbour, &stranger] {
         for (method, path) in [
             (Method::Get, format!("/containers/{id}/json")),
             (Method::Post, format!("/containers/{id}/start")),
             (Method::Delete, format!("/containers/{id}?force=true")),
         ] {
-            assert!(matches!(endpoint.send(request(method, &path, "")).await, Err(HttpError::Refused(_))), "{path}");
+            assert!(
+                matches!(endpoint.send(request(method, &path, "")).await, Err(HttpError::Refused(_))),
+                "{path}"
+            );
         }
     }
-    let removed = endpoint.send(request(Method::Delete, &format!("/containers/{mine}?force=true"), "")).await.unwrap();
+    let removed = endpoint
+        .send(request(Method::Delete, &format!("/containers/{mine}?force=true"), ""))
+        .await
+        .unwrap();
     assert_eq!(removed.status, 204);
     let left = stand.containers().await;
     assert_eq!(left.len(), 1);

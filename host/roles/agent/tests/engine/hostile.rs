@@ -27,7 +27,9 @@ async fn what_a_container_plants_leads_nowhere() {
     assert!(said.ends_with("planted\n"), "{said}");
     assert!(matches!(agent.open(session, "vnc").await, Err(StreamError::Tampered)));
     // A link that stays inside is a link as well.
-    stand.inside(session, "cd /run/session && rm vnc.sock && ln -s moved.sock vnc.sock").await;
+    stand
+        .inside(session, "cd /run/session && rm vnc.sock && ln -s moved.sock vnc.sock")
+        .await;
     assert!(matches!(agent.open(session, "vnc").await, Err(StreamError::Tampered)));
     // Put back, it is its own socket again.
     stand.inside(session, "cd /run/session && mv moved.sock vnc.sock").await;
@@ -48,7 +50,9 @@ async fn a_fork_bomb_ends_at_its_limit() {
     soon(agent.create(spec(session))).await.unwrap();
     soon(agent.start(session)).await.unwrap();
     soon(agent.wait_ready(session)).await.unwrap();
-    let said = stand.inside(session, "i=0; while [ $i -lt 400 ]; do sleep 30 & i=$((i+1)); done 2>&1; echo end").await;
+    let said = stand
+        .inside(session, "i=0; while [ $i -lt 400 ]; do sleep 30 & i=$((i+1)); done 2>&1; echo end")
+        .await;
     assert!(said.contains("fork"), "{said}");
     soon(agent.destroy(session)).await.unwrap();
     stand.nothing_is_left().await;

@@ -45,7 +45,12 @@ async fn a_session_lives_under_its_limits_and_leaves_nothing() {
 
     // What holds inside.
     let status = stand.inside(session, "cat /proc/self/status; id -u; id -g").await;
-    for line in ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+    for line in [
+        "CapEff:\t0000000000000000",
+        "CapBnd:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ] {
         assert!(status.contains(line), "{line} in {status}");
     }
     assert!(status.ends_with("1000\n1000\n"), "{status}");
@@ -100,7 +105,10 @@ async fn steps_may_be_repeated_and_outlive_the_agent() {
     soon(third.wait_ready(session)).await.unwrap();
     soon(third.create(spec(session))).await.unwrap();
     assert_eq!(stand.witness(session).await.id, first);
-    assert!(!stand.folder(session).join("password").exists(), "a running session got its password again");
+    assert!(
+        !stand.folder(session).join("password").exists(),
+        "a running session got its password again"
+    );
 
     let fourth = stand.restarted();
     assert!(fourth.open(session, "vnc").await.is_ok());
@@ -160,7 +168,10 @@ async fn the_plugin_is_swapped_while_a_session_runs() {
     let before = stand.plugins.remove(&crate::stand::runtime_name()).unwrap();
     assert!(matches!(soon(agent.destroy(session)).await, Err(AgentError::Plugin { .. })));
     let status = soon(agent.status()).await.unwrap();
-    assert_eq!(status.degraded.as_deref(), Some("runtime plugin failed: runtime-docker is not active"));
+    assert_eq!(
+        status.degraded.as_deref(),
+        Some("runtime plugin failed: runtime-docker is not active")
+    );
     // Streams need no plugin.
     let mut banner = [0; 12];
     soon(stream.read_exact(&mut banner)).await.unwrap();
@@ -182,8 +193,15 @@ async fn the_node_tells_what_it_has() {
     assert_eq!(status.degraded, None);
     assert_eq!(status.name, "test-node");
     assert_eq!(status.labels["room"], "cellar");
-    assert!(status.images.contains(&IMAGE.to_owned()), "{:?}; run: cargo xtask images terminal", status.images);
+    assert!(
+        status.images.contains(&IMAGE.to_owned()),
+        "{:?}; run: cargo xtask images terminal",
+        status.images
+    );
     assert_eq!(status.allocatable.cpu_millicores, u64::try_from(info.ncpu.unwrap()).unwrap() * 2500);
-    assert_eq!(status.allocatable.memory_bytes, u64::try_from(info.mem_total.unwrap()).unwrap() - (1 << 20));
+    assert_eq!(
+        status.allocatable.memory_bytes,
+        u64::try_from(info.mem_total.unwrap()).unwrap() - (1 << 20)
+    );
     assert_eq!(status.allocatable.sessions, 8);
 }

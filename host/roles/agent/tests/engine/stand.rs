@@ -33,7 +33,9 @@ pub(crate) fn engine() -> PathBuf {
     let Ok(url) = std::env::var("GATEWRIGHT_DOCKER_HOST") else {
         panic!("GATEWRIGHT_DOCKER_HOST is not set; run: {COMMAND}");
     };
-    let path = url.strip_prefix("unix://").unwrap_or_else(|| panic!("GATEWRIGHT_DOCKER_HOST is {url:?}, not a unix:// address"));
+    let path = url
+        .strip_prefix("unix://")
+        .unwrap_or_else(|| panic!("GATEWRIGHT_DOCKER_HOST is {url:?}, not a unix:// address"));
     assert!(Path::new(path).exists(), "there is no engine at {path}; run: {COMMAND}");
     path.into()
 }
@@ -41,8 +43,7 @@ pub(crate) fn engine() -> PathBuf {
 /// The runtime plugin, compiled.
 pub(crate) async fn plugin(host: &PluginHost) -> Arc<Plugin> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/guests/runtime-docker.wasm");
-    let bytes = std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("the runtime plugin is not built ({error}); run: cargo xtask guests"));
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("the runtime plugin is not built ({error}); run: cargo xtask guests"));
     host.load(&bytes, &Approved::endpoints(["engine"])).await.unwrap()
 }
 
@@ -145,7 +146,10 @@ impl Stand {
     pub(crate) async fn sweep(docker: &Docker, deployment: &str) {
         let options = ListContainersOptions {
             all: true,
-            filters: Some(HashMap::from([("label".to_owned(), vec![format!("gatewright.deployment={deployment}")])])),
+            filters: Some(HashMap::from([(
+                "label".to_owned(),
+                vec![format!("gatewright.deployment={deployment}")],
+            )])),
             ..ListContainersOptions::default()
         };
         for container in docker.list_containers(Some(options)).await.unwrap_or_default() {

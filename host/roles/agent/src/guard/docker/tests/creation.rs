@@ -1,0 +1,167 @@
+//! What a container may be.
+
+use super::*;
+
+#[test]
+fn what_must_hold_is_set() {
+    let made = create(&sensible()).unwrap();
+    holds(&made);
+    // A plugin that says only what it must gets the same.
+    let short = json!({"HostConfig": {
+        "Memory": 512u64 << 20, "NanoCpus": 1_500_000_000u64, "PidsLimit": 200, "ShmSize": 64u64 << 20,
+        "Binds": [format!("{FOLDER}:/run/session:rw")],
+    }});
+    assert_eq!(create(&short).unwrap(), made);
+    assert_eq!(made["HostConfig"]["Memory"], 512u64 << 20);
+    assert_eq!(made["HostConfig"]["NanoCpus"], 1_500_000_000u64);
+    assert_eq!(made["Image"], IMAGE);
+    assert_eq!(made["Hostname"], "desk");
+    // Less than promised is the plugin's business.
+    let mut less = sensible();
+    less["HostConfig"]["Memory"] = json!(256u64 << 20);
+    less["HostConfig"]["MemorySwap"] = json!(0);
+    assert_eq!(create(&less).unwrap()["HostConfig"]["MemorySwap"], 256u64 << 20);
+}
+
+#[test]
+fn privileges_are_refused_by_name() {
+    let long_name = "x".repeat(200);
+    for (path, value, named) in [
+        ("/HostConfig/Privileged", json!(true), "HostConfig.Privileged"),
+        ("/HostConfig/CapAdd", json!(["SYS_ADMIN"]), "HostConfig.CapAdd"),
+        ("/HostConfig/CapDrop", json!(["CHOWN"]), "HostConfig.CapDrop"),
+        ("/HostConfig/SecurityOpt", json!(["seccomp=unconfined"]), "HostConfig.SecurityOpt"),
+        (
+            "/HostConfig/SecurityOpt",
+            json!(["no-new-privileges:false"]),
+            "HostConfig.SecurityOpt",
+        ),
+        ("/HostConfig/SecurityOpt", json!(["apparmor=unconfined"]), "HostConfig.SecurityOpt"),
+        ("/HostConfig/NetworkMode", json!("host"), "HostConfig.NetworkMode"),
+        ("/HostConfig/NetworkMode", json!("container:x"), "HostConfig.NetworkMode"),
+        ("/HostConfig/PidMode", json!("host"), "HostConfig.PidMode"),
+        ("/HostConfig/IpcMode", json!("host"), "HostConfig.IpcMode"),
+        ("/HostConfig/UTSMode", json!("host"), "HostConfig.UTSMode"),
+        ("/HostConfig/UsernsMode", json!("host"), "HostConfig.UsernsMode"),
+        ("/HostConfig/CgroupnsMode", json!("host"), "HostConfig.CgroupnsMode"),
+        ("/HostConfig/CgroupParent", json!("/"), "HostConfig.CgroupParent"),
+        ("/HostConfig/Cgroup", json!("host"), "HostConfig.Cgroup"),
+        ("/HostConfig/Devices", json!([{"PathOnHost": "/dev/sda"}]), "HostConfig.Devices"),
+        ("/HostConfig/DeviceRequests", json!([{"Count": -1}]), "HostConfig.DeviceRequests"),
+        (
+            "/HostConfig/DeviceCgroupRules",
+            json!(["a *:* rwm"]),
+            "HostConfig.DeviceCgroupRules",
+        ),
+        ("/HostConfig/VolumesFrom", json!(["x"]), "HostConfig.VolumesFrom"),
+        ("/HostConfig/Binds", json!(["/:/host"]), "HostConfig.Binds"),
+        (
+            "/HostConfig/Binds",
+            json!([format!("{FOLDER}/..:/run/session")]),
+            "HostConfig.Binds",
+        ),
+        (
+            "/HostConfig/Mounts",
+            json!([{"Type": "bind", "Source": "/", "Target": "/run/session"}]),
+            "HostConfig.Mounts",
+        ),
+        (
+            "/HostConfig/Mounts",
+            json!([{"Type": "bind", "Source": FOLDER, "Target": "/etc"}]),
+            "HostConfig.Mounts",
+        ),
+        ("/HostConfig/Mounts", json!([]), "HostConfig.Mounts"),
+        (
+            "/HostConfig/Mounts",
+            json!([{"Type": "bind", "Source": FOLDER, "Target": "/run/session", "BindOptions": {"Propagation": "shared"}}]),
+            "HostConfig.Mounts.BindOptions.Propagation",
+        ),
+        (
+            "/HostConfig/Mounts",
+            json!([{"Type": "bind", "Source": FOLDER, "Target": "/run/session", "BindOptions": {"CreateMountpoint": true}}]),
+            "HostConfig.Mounts.BindOptions.CreateMountpoint",
+        ),
+        ("/HostConfig/Tmpfs", json!({"/run": "exec"}), "HostConfig.Tmpfs"),
+        ("/HostConfig/MaskedPaths", json!(["/x"]), "HostConfig.MaskedPaths"),
+        ("/HostConfig/ReadonlyPaths", json!(["/x"]), "HostConfig.ReadonlyPaths"),
+        ("/HostConfig/Sysctls", json!({"kernel.msgmax": "1"}), "HostConfig.Sysctls"),
+        ("/HostConfig/Ulimits", json!([{"Name": "core", "Soft": -1}]), "HostConfig.Ulimits"),
+        ("/HostConfig/OomScoreAdj", json!(-1000), "HostConfig.OomScoreAdj"),
+        ("/HostConfig/OomKillDisable", json!(true), "HostConfig.OomKillDisable"),
+        (
+            "/HostConfig/RestartPolicy",
+            json!({"Name": "always"}),
+            "HostConfig.RestartPolicy.Name",
+        ),
+        ("/HostConfig/LogConfig", json!({"Type": "syslog"}), "HostConfig.LogConfig.Type"),
+        (
+            "/HostConfig/LogConfig",
+            json!({"Type": "json-file", "Config": {"env": "x"}}),
+            "HostConfig.LogConfig.Config",
+        ),
+        ("/HostConfig/Runtime", json!("other"), "HostConfig.Runtime"),
+        (
+            "/HostConfig/PortBindings",
+            json!({"1/tcp": [{"HostPort": "1"}]}),
+            "HostConfig.PortBindings",
+        ),
+        ("/HostConfig/PublishAllPorts", json!(true), "HostConfig.PublishAllPorts"),
+        ("/HostConfig/ExtraHosts", json!(["a:1.2.3.4"]), "HostConfig.ExtraHosts"),
+        ("/HostConfig/Links", json!(["x"]), "HostConfig.Links"),
+        ("/HostConfig/ContainerIDFile", json!("/etc/x"), "HostConfig.ContainerIDFile"),
+        ("/HostConfig/AutoRemove", json!(true), "HostConfig.AutoRemove"),
+        ("/HostConfig/privileged", json!(true), "HostConfig.privileged"),
+        ("/HostConfig/Memory", json!(0), "HostConfig.Memory"),
+        ("/HostConfig/Memory", json!(-1), "HostConfig.Memory"),
+        ("/HostConfig/Memory", json!((512u64 << 20) + 1), "HostConfig.Memory"),
+        ("/HostConfig/Memory", json!("1"), "HostConfig.Memory"),
+        ("/HostConfig/Memory", json!(1.5), "HostConfig.Memory"),
+        ("/HostConfig/MemorySwap", json!(-1), "HostConfig.MemorySwap"),
+        ("/HostConfig/MemorySwap", json!(1u64 << 40), "HostConfig.MemorySwap"),
+        ("/HostConfig/NanoCpus", json!(1_500_000_001u64), "HostConfig.NanoCpus"),
+        ("/HostConfig/CpuQuota", json!(1), "HostConfig.CpuQuota"),
+        ("/HostConfig/PidsLimit", json!(-1), "HostConfig.PidsLimit"),
+        ("/HostConfig/PidsLimit", json!(201), "HostConfig.PidsLimit"),
+        ("/HostConfig/ShmSize", json!(1u64 << 40), "HostConfig.ShmSize"),
+        ("/HostConfig", json!(null), "HostConfig"),
+        ("/HostConfig", json!([]), "HostConfig"),
+        ("/Image", json!("other"), "Image"),
+        ("/Hostname", json!("other"), "Hostname"),
+        ("/User", json!("root"), "User"),
+        ("/User", json!("1000:0"), "User"),
+        ("/Labels", json!({"gatewright.session": session(2).to_string()}), "Labels"),
+        ("/Labels", json!({"other": "x"}), "Labels"),
+        ("/Env", json!(["LD_PRELOAD=x"]), "Env"),
+        ("/Cmd", json!(["sh"]), "Cmd"),
+        ("/Entrypoint", json!(["sh"]), "Entrypoint"),
+        ("/Volumes", json!({"/x": {}, "/y": {"a": 1}}), "Volumes"),
+        (
+            "/NetworkingConfig",
+            json!({"EndpointsConfig": {"bridge": {"IPAMConfig": {"IPv4Address": "1"}}}}),
+            "NetworkingConfig",
+        ),
+        ("/ExposedPorts", json!({"1/tcp": 1}), "ExposedPorts"),
+        ("/StopTimeout", json!(61), "StopTimeout"),
+        ("/Healthcheck", json!({"Test": ["CMD", "x"]}), "Healthcheck"),
+        ("/\u{1b}[2J", json!(1), "\\u{1b}[2J"),
+        (&format!("/{long_name}"), json!(1), &format!("{}…", "x".repeat(80))),
+    ] {
+        let mut body = sensible();
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        body.pointer_mut(parent)
+            .unwrap()
+            .as_object_mut()
+            .unwrap()
+            .insert(name.into(), value.clone());
+        match create(&body) {
+            Err(Refusal::Field(field) | Refusal::Value { field, .. }) => assert_eq!(field, named, "{path} = {value}"),
+            other => panic!("{path} = {value}: {other:?}"),
+        }
+    }
+    assert!(ask(&creating(), "POST", "/containers/create?name=other", &[], b"{}").is_err());
+    assert!(ask(&creating(), "POST", "/containers/create?platform=x", &[], b"{}").is_err());
+    assert_eq!(
+        ask(&creating(), "POST", "/containers/create", &[], &vec![b' '; 65 * 1024]).unwrap_err(),
+        Refusal::Body("too large")
+    );
+}
