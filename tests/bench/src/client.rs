@@ -53,25 +53,25 @@ impl Transport {
 }
 
 /// A connected client.
-pub struct Client {
+pub(crate) struct Client {
     transport: Transport,
     server: ServerInspector,
     browser: ClientInspector,
     input: BytesMut,
     size: Size,
     /// Bytes that came.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Client {
     /// Straight to a desktop's socket.
-    pub async fn direct(socket: &Path, password: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn direct(socket: &Path, password: &str) -> anyhow::Result<Self> {
         let stream = UnixStream::connect(socket).await?;
         Self::begin(Transport::Direct(stream), Some(VncPassword::new(password.as_bytes()))).await
     }
 
     /// Through edge and relay.
-    pub async fn relayed(product: &Product, person: &Person, session: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn relayed(product: &Product, person: &Person, session: &str) -> anyhow::Result<Self> {
         let cookie = person.enter(session).await?;
         let opened = gatewright_suite::Desktop::open(product, session, &cookie, &product.origin).await?;
         let socket = opened.map_err(|status| anyhow::anyhow!("the upgrade was answered with {status}"))?;
@@ -89,9 +89,20 @@ impl Client {
                 break init;
             }
         };
-        let config = Config { limits: Limits::default(), view_only: false, desktop_name: String::new() };
+        let config = Config {
+            limits: Limits::default(),
+            view_only: false,
+            desktop_name: String::new(),
+        };
         let (server, browser) = inspect(config, &init)?;
-        let mut client = Self { transport, server, browser, input, size: init.size, bytes: 0 };
+        let mut client = Self {
+            transport,
+            server,
+            browser,
+            input,
+            size: init.size,
+            bytes: 0,
+        };
         let mut message = vec![2, 0, 0, u8::try_from(ENCODINGS.len())?];
         ENCODINGS.iter().for_each(|encoding| message.extend(encoding.to_be_bytes()));
         client.say(&message).await?;
@@ -115,7 +126,7 @@ impl Client {
     }
 
     /// Waits for the next whole frame, then asks for another.
-    pub async fn frame(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn frame(&mut self) -> anyhow::Result<()> {
         let before = self.server.updates();
         let mut out = BytesMut::new();
         loop {
@@ -136,7 +147,7 @@ impl Client {
     }
 
     /// Frames in `time`, as fast as they come.
-    pub async fn frames(&mut self, time: Duration) -> anyhow::Result<u64> {
+    pub(crate) async fn frames(&mut self, time: Duration) -> anyhow::Result<u64> {
         let (began, before) = (Instant::now(), self.server.updates());
         while began.elapsed() < time {
             match tokio::time::timeout(time.saturating_sub(began.elapsed()), self.frame()).await {
@@ -148,7 +159,7 @@ impl Client {
     }
 
     /// From a key to the frame that shows it.
-    pub async fn echo(&mut self, keysym: u32) -> anyhow::Result<Duration> {
+    pub(crate) async fn echo(&mut self, keysym: u32) -> anyhow::Result<Duration> {
         let began = Instant::now();
         let mut message = Vec::new();
         for down in [1, 0] {
@@ -160,10 +171,10 @@ impl Client {
         Ok(began.elapsed())
     }
 
-    /// Types a line.
-    pub async fn type_line(&mut self, line: &str) -> anyhow::Result<()> {
-        for keysym in line.bytes().map(u32::from).chain([0xff0d]) {
-            self.echo(keysym).await?;
+    /// Takes frames until none came for `time`.
+    pub(crate) async fn still(&mut self, time: Duration) -> anyhow::Result<()> {
+        while let Ok(frame) = tokio::time::timeout(time, self.frame()).await {
+            frame?;
         }
         Ok(())
     }

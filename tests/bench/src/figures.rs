@@ -17,33 +17,47 @@ struct Figure {
 
 /// All figures of a run.
 #[derive(Default)]
-pub struct Figures(Vec<Figure>);
+pub(crate) struct Figures(Vec<Figure>);
 
 impl Figures {
     /// Adds a figure, and prints it as it comes.
-    pub fn add(&mut self, name: &'static str, value: f64, beside: String, target: &'static str) {
+    pub(crate) fn add(&mut self, name: &'static str, value: f64, beside: String, target: &'static str) {
         eprintln!("{name} = {value:.4}  ({beside}; to reach: {target})");
-        self.0.push(Figure { name, value, beside, target });
+        self.0.push(Figure {
+            name,
+            value,
+            beside,
+            target,
+        });
     }
 
     /// One line a figure.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut text = format!("{:<28} {:>10}  {:<14} beside\n", "figure", "value", "to reach");
         for figure in &self.0 {
             // Writing to a String can't fail.
-            let _ = writeln!(text, "{:<28} {:>10.4}  {:<14} {}", figure.name, figure.value, figure.target, figure.beside);
+            let _ = writeln!(
+                text,
+                "{:<28} {:>10.4}  {:<14} {}",
+                figure.name, figure.value, figure.target, figure.beside
+            );
         }
         text
     }
 
     /// A flat object.
-    pub fn json(&self) -> Value {
-        Value::Object(self.0.iter().map(|figure| (figure.name.to_owned(), figure.value.into())).collect::<Map<_, _>>())
+    pub(crate) fn json(&self) -> Value {
+        Value::Object(
+            self.0
+                .iter()
+                .map(|figure| (figure.name.to_owned(), figure.value.into()))
+                .collect::<Map<_, _>>(),
+        )
     }
 }
 
 /// The `percent`th percentile of what was measured, in milliseconds.
-pub fn percentile(durations: &mut [Duration], percent: usize) -> f64 {
+pub(crate) fn percentile(durations: &mut [Duration], percent: usize) -> f64 {
     durations.sort_unstable();
     let index = (durations.len() * percent / 100).min(durations.len().saturating_sub(1));
     durations.get(index).map_or(f64::NAN, |duration| duration.as_secs_f64() * 1e3)

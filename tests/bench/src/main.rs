@@ -4,13 +4,16 @@
 //! load, a session's start, and what the relay adds to a desktop.
 #![forbid(unsafe_code)]
 
+mod bare;
 mod client;
 mod figures;
+mod ground;
 mod plugins;
 mod process;
 mod relay;
 mod start;
 mod swap;
+mod workload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,7 +38,10 @@ fn main() -> ExitCode {
         return gatewright_plugin_host::compile_child_main();
     }
     let arguments = Arguments::parse();
-    match tokio::runtime::Runtime::new().map_err(Into::into).and_then(|rt| rt.block_on(run(&arguments))) {
+    match tokio::runtime::Runtime::new()
+        .map_err(Into::into)
+        .and_then(|rt| rt.block_on(run(&arguments)))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");

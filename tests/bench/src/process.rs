@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-/// The kernel's unit for processor time in `/proc` (USER_HZ), which is 100 on every architecture that we run on.
-const TICKS_PER_SECOND: u64 = 100;
-
 fn stat(pid: u32) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in parentheses may hold spaces.
@@ -14,15 +11,22 @@ fn stat(pid: u32) -> anyhow::Result<Vec<String>> {
     Ok(rest.split_whitespace().map(str::to_owned).collect())
 }
 
-/// Processor time that a process has used, its threads included.
-pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let fields = stat(pid)?;
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-    Ok(Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS_PER_SECOND))
+/// Processor time that the threads of a process have used, in the scheduler's own nanoseconds: `stat` counts in hundredths of
+/// a second. What ended threads have used is not in it.
+pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    let mut nanos = 0;
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end in between.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+            continue;
+        };
+        nanos += text.split_whitespace().next().context("no time in schedstat")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// Resident memory of a process, in MiB.
-pub fn rss_mib(pid: u32) -> anyhow::Result<f64> {
+pub(crate) fn rss_mib(pid: u32) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.split_whitespace().next().context("no number")?.parse()?;
@@ -30,9 +34,11 @@ pub fn rss_mib(pid: u32) -> anyhow::Result<f64> {
 }
 
 /// The descendant of `ancestor` (or itself) whose command is `name`.
-pub fn descendant(ancestor: u32, name: &str) -> anyhow::Result<u32> {
+pub(crate) fn descendant(ancestor: u32, name: &str) -> anyhow::Result<u32> {
     for entry in std::fs::read_dir("/proc")?.flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
         let command = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         if command.trim() != name {
             continue;

@@ -1,0 +1,64 @@
+//! The picture that is relayed: coloured text that scrolls through the terminal at a fixed rate.
+
+use anyhow::{Context as _, ensure};
+use bollard::Docker;
+use bollard::exec::{CreateExecOptions, StartExecOptions};
+
+/// Four lines of other colours and other words, about fifteen times a second, until the file is gone or a minute is over.
+const SCROLL: &str = r#"
+touch /tmp/.bench-scrolls; i=0
+while [ -e /tmp/.bench-scrolls ] && [ $i -lt 1200 ]; do
+    i=$((i+1)); c=$((i%7+31))
+    printf '\033[%dm%08d pack my box with five dozen %d liquor jugs\r\n' $c $((i*7919%99999989)) $((i%1000)) \
+        $((c%7+31)) $((i*104729%99999989)) $((i*3%1000)) $((c*3%7+31)) $((i*1299709%99999989)) $((i*7%1000)) \
+        $((c*5%7+31)) $((i*15485863%99999989)) $((i*11%1000))
+    sleep 0.06
+done >/dev/pts/0
+"#;
+
+/// Starts it in a container.
+pub(crate) async fn start(docker: &Docker, container: &str) -> anyhow::Result<()> {
+    run(docker, container, SCROLL).await.map(drop)
+}
+
+/// Stops it, and waits until its last line is out.
+pub(crate) async fn stop(docker: &Docker, container: &str) -> anyhow::Result<()> {
+    let exec = run(docker, container, "rm -f /tmp/.bench-scrolls; sleep 0.3").await?;
+    for _ in 0..200 {
+        if docker.inspect_exec(&exec).await?.running == Some(false) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    anyhow::bail!("the workload does not stop")
+}
+
+async fn run(docker: &Docker, container: &str, script: &str) -> anyhow::Result<String> {
+    let command = vec!["sh".to_owned(), "-c".into(), script.into()];
+    let exec = docker
+        .create_exec(
+            container,
+            CreateExecOptions {
+                cmd: Some(command),
+                ..Default::default()
+            },
+        )
+        .await?
+        .id;
+    docker
+        .start_exec(
+            &exec,
+            Some(StartExecOptions {
+                detach: true,
+                ..Default::default()
+            }),
+        )
+        .await?;
+    let state = docker.inspect_exec(&exec).await?;
+    ensure!(
+        state.exit_code.is_none_or(|code| code == 0),
+        "the workload ended: {}",
+        state.exit_code.context("no code")?
+    );
+    Ok(exec)
+}
