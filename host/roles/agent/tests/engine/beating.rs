@@ -21,6 +21,7 @@ use crate::stand::{Stand, engine, soon, until};
 #[derive(Default)]
 struct Listener {
     away: Mutex<bool>,
+    turned_away: Mutex<u32>,
     heard: Mutex<Vec<NodeStatus>>,
 }
 
@@ -28,6 +29,7 @@ struct Listener {
 impl Control for Listener {
     async fn heartbeat(&self, status: NodeStatus) -> Result<(), ControlError> {
         if *self.away.lock().unwrap() {
+            *self.turned_away.lock().unwrap() += 1;
             return Err(ControlError::Unavailable);
         }
         self.heard.lock().unwrap().push(status);
@@ -77,6 +79,7 @@ async fn an_agent_gives_signs_of_life_until_it_is_stopped() {
     until("a recovered node", async || last().is_some_and(|status| status.degraded.is_none())).await;
     // A control plane that was away hears again.
     *control.away.lock().unwrap() = true;
+    until("a sign of life that nobody took", async || *control.turned_away.lock().unwrap() > 1).await;
     control.heard.lock().unwrap().clear();
     *control.away.lock().unwrap() = false;
     until("a sign of life after the silence", async || last().is_some()).await;
