@@ -1,5 +1,6 @@
 //! The first start: users, groups, workspaces, rules and plugins to try everything with.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use gatewright_core::capacity::Resources;
@@ -11,6 +12,7 @@ use gatewright_database::{GroupRecord, ProviderPurpose, Store, StoreError, Works
 use gatewright_ports::control::Provider;
 use secrecy::SecretString;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::actor::Actor;
 use crate::error::Internal;
@@ -266,9 +268,11 @@ impl ControlPlane {
 
     /// Imports the plugins of a folder. `name.wasm` is activated, `name@version.wasm` is made ready only.
     async fn seed_plugins(&self, folder: &Path, report: &mut SeedReport) -> Result<(), Internal> {
+        // In order of their names, `name.wasm` comes before `name@version.wasm`, which often is the same file.
+        let mut taken = HashSet::new();
         for path in wasm_files(folder) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if let Err(why) = self.seed_plugin(&path, !name.contains('@')).await {
+            if let Err(why) = self.seed_plugin(&path, !name.contains('@'), &mut taken).await {
                 tracing::warn!(file = %name, %why, "Plugin can't be imported");
                 report.bad_plugins.push((name, why));
             }
@@ -276,10 +280,13 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn seed_plugin(&self, path: &Path, activate: bool) -> Result<(), String> {
+    async fn seed_plugin(&self, path: &Path, activate: bool, taken: &mut HashSet<[u8; 32]>) -> Result<(), String> {
         let actor = Actor::system();
         let words = |error: &dyn std::error::Error| crate::saga::steps::chain_of(error);
         let bytes = tokio::fs::read(path).await.map_err(|error| words(&error))?;
+        if !taken.insert(Sha256::digest(&bytes).into()) {
+            return Ok(());
+        }
         let uploaded = self.upload_plugin(bytes.into(), &actor).await.map_err(|error| words(&error))?;
         if !activate {
             return Ok(());

@@ -14,9 +14,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio_tungstenite::tungstenite::Message;
 
-/// What noVNC 1.7 offers, as far as the relay lets it through: CopyRect, Tight, ZRLE, Raw, quality 6, compression 2,
-/// LastRect, DesktopSize.
-const ENCODINGS: [i32; 8] = [1, 7, 16, 0, -26, -254, -224, -223];
+/// What noVNC 1.7 offers, as far as the relay lets it through: CopyRect, Tight, ZRLE, Raw, compression 2, LastRect, DesktopSize.
+/// Without its quality level: Xvnc follows a lossy picture with a better one when it has time, so that both the number of
+/// frames and their cost would follow the load of the machine instead of what is drawn.
+const ENCODINGS: [i32; 7] = [1, 7, 16, 0, -254, -224, -223];
 /// How long a client waits for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -62,3 +62,8 @@ pub(crate) fn percentile(durations: &mut [Duration], percent: usize) -> f64 {
     let index = (durations.len() * percent / 100).min(durations.len().saturating_sub(1));
     durations.get(index).map_or(f64::NAN, |duration| duration.as_secs_f64() * 1e3)
 }
+
+/// How many of something there were in a second.
+pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / time.as_secs_f64()
+}

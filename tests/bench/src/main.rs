@@ -6,6 +6,7 @@
 
 mod bare;
 mod client;
+mod crowd;
 mod figures;
 mod ground;
 mod plugins;

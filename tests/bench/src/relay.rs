@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use futures_util::future::{join_all, try_join_all};
 
-use crate::bare::{self, Bare, Yard};
+use crate::bare::{self, Yard};
 use crate::client::Client;
-use crate::figures::{Figures, percentile};
+use crate::figures::{Figures, per_second, percentile};
 use crate::ground::Ground;
-use crate::{process, workload};
+use crate::{crowd, process, workload};
 
 /// How long processor time is measured, relayed; half of it directly.
 const CPU: Duration = Duration::from_secs(20);
@@ -19,12 +18,6 @@ const UNWATCHED: Duration = Duration::from_secs(5);
 const KEYS: usize = 160;
 /// No frame for this long: what the last key has drawn has come.
 const STILL: Duration = Duration::from_millis(40);
-/// Desktops at once.
-const DESKTOPS: usize = 20;
-/// How long frames are counted.
-const COUNTED: Duration = Duration::from_secs(10);
-/// Between two clients that connect one after the other.
-const APART: Duration = Duration::from_millis(200);
 /// After its start the product is left alone for this long.
 const IDLE: Duration = Duration::from_secs(10);
 const BACKSPACE: u32 = 0xff08;
@@ -46,7 +39,7 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
         let outcome = async {
             one(figures, ground, &yard, &session, product).await?;
             ground.end(&session).await?;
-            many(figures, ground, &yard, product).await
+            crowd::measure(figures, ground, &yard, product).await
         }
         .await;
         yard.clear().await?;
@@ -123,113 +116,4 @@ async fn one(figures: &mut Figures, ground: &Ground, yard: &Yard, session: &str,
     );
     figures.add("relay_echo_added_ms", ours_50 - bare_50, beside, "< 1");
     yard.remove(desktop).await
-}
-
-/// Frame rates and memory, with many desktops on each side.
-async fn many(figures: &mut Figures, ground: &Ground, yard: &Yard, product: u32) -> anyhow::Result<()> {
-    let docker = ground.product.engine().docker();
-    let before = process::rss_mib(product)?;
-    let mut sessions = Vec::new();
-    for _ in 0..DESKTOPS {
-        sessions.push(ground.launch().await?);
-    }
-    let containers = try_join_all(sessions.iter().map(|id| bare::container_of(ground.product.engine(), id))).await?;
-    let unwatched = process::rss_mib(product)?;
-    let relayed = async |wait: Duration| {
-        try_join_all(containers.iter().map(|id| workload::start(docker, id))).await?;
-        let clients = sessions.iter().enumerate().map(async |(number, session)| {
-            tokio::time::sleep(wait * u32::try_from(number)?).await;
-            Client::relayed(&ground.product, &ground.person, session).await
-        });
-        let (seen, mut streaming) = watched(clients, product).await?;
-        try_join_all(containers.iter().map(|id| workload::stop(docker, id))).await?;
-        streaming -= before;
-        anyhow::Ok((seen, streaming))
-    };
-    let (burst, growth) = relayed(Duration::ZERO).await?;
-    let (staggered, _) = relayed(APART).await?;
-    join_all(sessions.iter().map(|session| ground.end(session)))
-        .await
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?;
-
-    let mut desktops = Vec::new();
-    for _ in 0..DESKTOPS {
-        desktops.push(yard.start().await?);
-    }
-    let direct = async |wait: Duration| {
-        try_join_all(desktops.iter().map(|bare: &Bare| workload::start(docker, &bare.id))).await?;
-        let clients = desktops.iter().enumerate().map(async |(number, bare)| {
-            tokio::time::sleep(wait * u32::try_from(number)?).await;
-            Client::direct(&bare.socket(), &bare.password).await
-        });
-        let (seen, _) = watched(clients, product).await?;
-        try_join_all(desktops.iter().map(|bare: &Bare| workload::stop(docker, &bare.id))).await?;
-        anyhow::Ok(seen)
-    };
-    let bare_burst = direct(Duration::ZERO).await?;
-    let bare_staggered = direct(APART).await?;
-
-    let beside = format!(
-        "{DESKTOPS} at once: relayed {burst}, direct {bare_burst}; {} ms apart: relayed {staggered}, direct {bare_staggered} (ratio {:.3})",
-        APART.as_millis(),
-        staggered.mean / bare_staggered.mean
-    );
-    figures.add("relay_burst20_fps_ratio", burst.mean / bare_burst.mean, beside, ">= 0.9");
-    let count = f64::from(u32::try_from(DESKTOPS)?);
-    let beside = format!(
-        "{before:.1} MiB before {DESKTOPS} launches, {unwatched:.1} with them unwatched, {:.1} with all streaming",
-        before + growth
-    );
-    figures.add("relay_rss_mib_per_session", growth / count, beside, "<= 1");
-    Ok(())
-}
-
-/// Frames a second of several clients.
-struct Rates {
-    mean: f64,
-    least: f64,
-    /// Until the last had its first frame, from its own start.
-    connected: Duration,
-}
-
-impl std::fmt::Display for Rates {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let connected = self.connected.as_millis();
-        write!(
-            f,
-            "{:.1} (least {:.1}) frames/s, first frame within {connected} ms",
-            self.mean, self.least
-        )
-    }
-}
-
-/// Connects clients, each counting from its own first frame. Their rates, and the product's memory while all stream.
-async fn watched(
-    clients: impl Iterator<Item = impl Future<Output = anyhow::Result<Client>>>,
-    product: u32,
-) -> anyhow::Result<(Rates, f64)> {
-    let runs = clients.map(async |connecting| {
-        let began = Instant::now();
-        let mut client = connecting.await?;
-        let connected = began.elapsed();
-        let counting = Instant::now();
-        let frames = client.frames(COUNTED).await?;
-        let rate = per_second(frames, counting.elapsed());
-        // Read while this client, and all that came later, still stream.
-        anyhow::Ok((rate, connected, process::rss_mib(product)?, client))
-    });
-    let runs = try_join_all(runs).await?;
-    let rates = || runs.iter().map(|(rate, ..)| *rate);
-    let rates_seen = Rates {
-        mean: rates().sum::<f64>() / f64::from(u32::try_from(runs.len())?),
-        least: rates().fold(f64::INFINITY, f64::min),
-        connected: runs.iter().map(|(_, connected, ..)| *connected).max().unwrap_or_default(),
-    };
-    let memory = runs.iter().map(|(_, _, memory, _)| *memory).fold(0.0, f64::max);
-    Ok((rates_seen, memory))
-}
-
-fn per_second(count: u64, time: Duration) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / time.as_secs_f64()
 }

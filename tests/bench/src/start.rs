@@ -26,11 +26,9 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     .await?;
     let (ours, bare) = (percentile(&mut product, 50), percentile(&mut engine, 50));
     let (ours_90, bare_90) = (percentile(&mut product, 90), percentile(&mut engine, 90));
-    let beside = format!(
-        "{PAIRS} alternating pairs; product {ours:.0} ms, engine {bare:.0} ms, difference {:.0} ms; p90 {ours_90:.0} and {bare_90:.0} ms",
-        ours - bare
-    );
-    figures.add("session_start_ratio", ours / bare, beside, "<= 1.1 or 100 ms");
+    let beside = format!("{PAIRS} alternating pairs; p50 product {ours:.0} ms, engine {bare:.0} ms; p90 {ours_90:.0} and {bare_90:.0} ms");
+    figures.add("session_start_ratio", ours / bare, beside, "<= 1.1, or:");
+    figures.add("session_start_added_ms", ours - bare, "the same pairs".into(), "<= 100");
     Ok(())
 }
 

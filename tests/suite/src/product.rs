@@ -79,12 +79,7 @@ impl Product {
         Self::start_program_in(&binary()?, dir, hook, arguments).await
     }
 
-    async fn start_program_in(
-        program: &Path,
-        dir: Arc<TempDir>,
-        hook: Option<Hook>,
-        arguments: &[&str],
-    ) -> anyhow::Result<Self> {
+    async fn start_program_in(program: &Path, dir: Arc<TempDir>, hook: Option<Hook>, arguments: &[&str]) -> anyhow::Result<Self> {
         let engine = Engine::connect().await?;
         let guests = guests_dir()?;
         let mut command = Command::new(program);

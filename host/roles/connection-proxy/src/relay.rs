@@ -9,10 +9,11 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use gatewright_core::gate::Gate as GateName;
-use gatewright_gate::{Subject, Verdict};
+use gatewright_gate::{PolicyState, Subject, Verdict};
 use gatewright_ports::ByteStream;
 use gatewright_rfb::{ClientInspector, ClipboardOffer, Decision, Direction, ServerInspector, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::end::StreamEnd;
@@ -25,16 +26,58 @@ const READ: usize = 64 * 1024;
 const PING: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// A desktop may ask several times in a row for the text of one paste. Within this time, the same text gets the same
+/// verdict: one offer, one record, one notice.
+const SAME_OFFER: Duration = Duration::from_millis(500);
+
+/// A verdict that still holds for a repeated text.
+struct Last {
+    at: Instant,
+    offer: ClipboardOffer,
+    policy: Arc<PolicyState>,
+    decision: Decision,
+}
+
 /// Takes clipboard texts through the gate.
 pub(crate) struct Clipboard {
     pub(crate) inner: Arc<Inner>,
     pub(crate) live: Arc<LiveSession>,
     pub(crate) client: String,
     pub(crate) limit: u64,
+    last: Mutex<Option<Last>>,
 }
 
 impl Clipboard {
+    pub(crate) fn new(inner: Arc<Inner>, live: Arc<LiveSession>, client: String, limit: u64) -> Self {
+        Self {
+            inner,
+            live,
+            client,
+            limit,
+            last: Mutex::default(),
+        }
+    }
+
     async fn decide(&self, offer: &ClipboardOffer) -> Decision {
+        let policy = self.inner.gate.policy().current();
+        if let Some(last) = self.last.lock().await.as_ref()
+            && last.at.elapsed() < SAME_OFFER
+            && last.offer == *offer
+            && Arc::ptr_eq(&last.policy, &policy)
+        {
+            return last.decision.clone();
+        }
+        let decision = self.ask(offer).await;
+        *self.last.lock().await = Some(Last {
+            at: Instant::now(),
+            offer: offer.clone(),
+            policy,
+            decision: decision.clone(),
+        });
+        decision
+    }
+
+    async fn ask(&self, offer: &ClipboardOffer) -> Decision {
         let Some(context) = self.live.context() else {
             return Decision::Deny;
         };

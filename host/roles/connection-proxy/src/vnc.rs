@@ -111,12 +111,7 @@ async fn stream(
     if socket.send(Message::Binary(hello.freeze())).await.is_err() {
         return StreamEnd::ClientGone;
     }
-    let clipboard = Clipboard {
-        inner: Arc::clone(inner),
-        live: Arc::clone(live),
-        client,
-        limit: u64::from(inner.clipboard_max_bytes),
-    };
+    let clipboard = Clipboard::new(Arc::clone(inner), Arc::clone(live), client, u64::from(inner.clipboard_max_bytes));
     Relay {
         server,
         browser,

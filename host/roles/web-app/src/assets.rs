@@ -69,8 +69,25 @@ pub(crate) async fn serve(State(app): State<WebApp>, request: Request) -> Respon
     match app.pages.get(file).await {
         Some(asset) => respond(file, asset, request.headers()),
         None if file == "index.html" => not_built(),
+        None if wants_page(request.headers()) => no_such_page(&app).await,
         None => ApiError::not_found().into_response(),
     }
+}
+
+/// Whether a browser navigates here, as opposed to a page that loads a part of itself.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The web UI says that there is no such page, and so does the status.
+async fn no_such_page(app: &WebApp) -> Response {
+    let Some(asset) = app.pages.get("index.html").await else {
+        return not_built();
+    };
+    let mut response = respond("index.html", asset, &HeaderMap::new());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }
 
 /// The routes of the web UI. A path that is none is not there: what serves a page for everything hides broken links.
