@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use futures_util::future::{join_all, try_join_all};
 
 use crate::bare::{self, Bare, Yard};
@@ -86,7 +87,7 @@ struct Crowd<'a> {
 impl Crowd<'_> {
     /// Frame rates through the product, and its memory in MiB while all stream.
     async fn relayed(&self, apart: Duration) -> anyhow::Result<(Rates, f64)> {
-        let connect = |session| Client::relayed(&self.ground.product, &self.ground.person, session);
+        let connect = async |session: &String| Client::relayed(&self.ground.product, &self.ground.person, session).await;
         self.watched(&self.containers, &self.sessions, apart, connect).await
     }
 
@@ -114,6 +115,7 @@ impl Crowd<'_> {
             let connected = began.elapsed();
             let counting = Instant::now();
             let frames = client.frames(COUNTED).await?;
+            ensure!(frames > 0, "nothing scrolls");
             let rate = per_second(frames, counting.elapsed());
             // The client stays connected until all are done: the first to get here sees all of them streaming.
             anyhow::Ok((

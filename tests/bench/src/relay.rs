@@ -1,8 +1,9 @@
 //! What the relay costs beside a desktop that a client speaks to directly.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use bollard::Docker;
 
 use crate::bare::{self, Yard};
 use crate::client::Client;
@@ -50,56 +51,100 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
 
 /// Processor time and key echo, with one desktop on each side.
 async fn one(figures: &mut Figures, ground: &Ground, yard: &Yard, session: &str, product: u32) -> anyhow::Result<()> {
-    let engine = ground.product.engine();
-    let container = bare::container_of(engine, session).await?;
-    let display = bare::display_of(engine.docker(), &container).await?;
+    let docker = ground.product.engine().docker();
+    let container = bare::container_of(ground.product.engine(), session).await?;
+    let display = bare::display_of(docker, &container).await?;
 
-    let before = process::cpu(product)?;
-    tokio::time::sleep(UNWATCHED).await;
-    let unwatched = (process::cpu(product)? - before).as_secs_f64() / UNWATCHED.as_secs_f64();
-
+    let unwatched = Used::measure(&[product], UNWATCHED, async || {
+        tokio::time::sleep(UNWATCHED).await;
+        Ok(())
+    })
+    .await?;
     let mut relayed = Client::relayed(&ground.product, &ground.person, session).await?;
-    workload::start(engine.docker(), &container).await?;
-    relayed.frames(Duration::from_secs(1)).await?;
-    let (bytes, began) = (relayed.bytes, Instant::now());
-    let before = (process::cpu(product)?, process::cpu(display)?);
-    let frames = relayed.frames(CPU).await?;
-    let (relay_cpu, display_cpu) = (process::cpu(product)? - before.0, process::cpu(display)? - before.1);
-    let rate = per_second(frames, began.elapsed());
-    let bytes = relayed.bytes - bytes;
-    workload::stop(engine.docker(), &container).await?;
+    let through = scroll(&mut relayed, docker, &container, &[product, display], CPU).await?;
 
     let desktop = yard.start().await?;
     let bare_display = yard.display(&desktop).await?;
     let mut direct = Client::direct(&desktop.socket(), &desktop.password).await?;
-    workload::start(engine.docker(), &desktop.id).await?;
-    direct.frames(Duration::from_secs(1)).await?;
-    let (before, began) = (process::cpu(bare_display)?, Instant::now());
-    let direct_frames = direct.frames(CPU / 2).await?;
-    let direct_cpu = process::cpu(bare_display)? - before;
-    let direct_rate = per_second(direct_frames, began.elapsed());
-    workload::stop(engine.docker(), &desktop.id).await?;
+    let straight = scroll(&mut direct, docker, &desktop.id, &[bare_display], CPU / 2).await?;
+    processor(figures, &unwatched, &through, &straight);
 
-    let each = |time: Duration, frames: u64| time.as_secs_f64() * 1e3 / f64::from(u32::try_from(frames.max(1)).unwrap_or(u32::MAX));
+    echo(figures, &mut relayed, &mut direct).await?;
+    yard.remove(desktop).await
+}
+
+/// What processes used of the processor while a client watched.
+struct Used {
+    /// By process, in cores.
+    cores: Vec<f64>,
+    frames_a_second: f64,
+    bytes_a_frame: f64,
+}
+
+impl Used {
+    async fn measure(pids: &[u32], time: Duration, meanwhile: impl AsyncFnOnce() -> anyhow::Result<()>) -> anyhow::Result<Vec<f64>> {
+        let read = || pids.iter().map(|pid| process::cpu(*pid)).collect::<anyhow::Result<Vec<_>>>();
+        let before = read()?;
+        meanwhile().await?;
+        let used = read()?.into_iter().zip(before).map(|(after, before)| after.saturating_sub(before));
+        Ok(used.map(|used| used.as_secs_f64() / time.as_secs_f64()).collect())
+    }
+
+    /// Cores of the process of this number.
+    fn cores(&self, number: usize) -> f64 {
+        self.cores.get(number).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Milliseconds a frame of the process of this number.
+    fn millis(&self, number: usize) -> f64 {
+        self.cores(number) * 1e3 / self.frames_a_second
+    }
+}
+
+/// Lets a container scroll under a client's eyes.
+async fn scroll(client: &mut Client, docker: &Docker, container: &str, pids: &[u32], time: Duration) -> anyhow::Result<Used> {
+    workload::start(docker, container).await?;
+    client.frames(Duration::from_secs(2)).await?;
+    let (bytes, mut frames) = (client.bytes, 0);
+    let cores = Used::measure(pids, time, async || {
+        frames = client.frames(time).await?;
+        Ok(())
+    })
+    .await?;
+    let bytes = client.bytes - bytes;
+    workload::stop(docker, container).await?;
+    ensure!(frames > 0, "nothing scrolls");
+    let frames_a_second = per_second(frames, time);
+    Ok(Used {
+        cores,
+        frames_a_second,
+        bytes_a_frame: per_second(bytes, time) / frames_a_second,
+    })
+}
+
+fn processor(figures: &mut Figures, unwatched: &[f64], through: &Used, straight: &Used) {
+    let idle = unwatched.first().copied().unwrap_or(f64::NAN);
+    let (product, display) = (through.cores(0), through.cores(1));
     let beside = format!(
-        "product {:.3} s ({:.1} % of a core when nobody looks), its Xvnc {:.3} s in {} s; a frame: product {:.3} ms, Xvnc {:.3} ms, Xvnc direct {:.3} ms; {rate:.1} and {direct_rate:.1} frames/s, {:.1} kB each",
-        relay_cpu.as_secs_f64(),
-        unwatched * 100.0,
-        display_cpu.as_secs_f64(),
-        CPU.as_secs(),
-        each(relay_cpu, frames),
-        each(display_cpu, frames),
-        each(direct_cpu, direct_frames),
-        bytes as f64 / 1e3 / frames.max(1) as f64
+        "of a core: product {:.2} % ({:.2} % unwatched), its Xvnc {:.2} %; a frame: product {:.3} ms, Xvnc {:.3} ms, Xvnc watched directly {:.3} ms; \
+         {:.1} and {:.1} frames/s of {:.1} and {:.1} kB",
+        product * 100.0,
+        idle * 100.0,
+        display * 100.0,
+        through.millis(0),
+        through.millis(1),
+        straight.millis(0),
+        through.frames_a_second,
+        straight.frames_a_second,
+        through.bytes_a_frame / 1e3,
+        straight.bytes_a_frame / 1e3
     );
-    figures.add(
-        "relay_cpu_ratio",
-        relay_cpu.as_secs_f64() / display_cpu.as_secs_f64(),
-        beside,
-        "<= 0.1",
-    );
+    figures.add("relay_cpu_ratio", product / display, beside, "<= 0.1");
+    let beside = "the same, without what the product uses when nobody watches".into();
+    figures.add("relay_cpu_net_ratio", (product - idle) / display, beside, "<= 0.1");
+}
 
-    // The shells' prompts are on the last line of a screen that no longer scrolls.
+async fn echo(figures: &mut Figures, relayed: &mut Client, direct: &mut Client) -> anyhow::Result<()> {
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for key in 0..KEYS {
         let keysym = if key % 2 == 0 { u32::from(b'a') } else { BACKSPACE };
@@ -115,5 +160,5 @@ async fn one(figures: &mut Figures, ground: &Ground, yard: &Yard, session: &str,
         percentile(&mut bare, 95)
     );
     figures.add("relay_echo_added_ms", ours_50 - bare_50, beside, "< 1");
-    yard.remove(desktop).await
+    Ok(())
 }

@@ -1,8 +1,12 @@
 //! The picture that is relayed: coloured text that scrolls through the terminal at a fixed rate.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, ensure};
 use bollard::Docker;
 use bollard::exec::{CreateExecOptions, StartExecOptions};
+
+use crate::process;
 
 /// Four lines of other colours and other words, about fifteen times a second, until the file is gone or a minute is over.
 const SCROLL: &str = r#"
@@ -16,8 +20,18 @@ while [ -e /tmp/.bench-scrolls ] && [ $i -lt 1200 ]; do
 done >/dev/pts/0
 "#;
 
-/// Starts it in a container.
+/// How long the terminal may take after the desktop answers.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts it in a container. The terminal's shell is there before: who opens a terminal that is nobody's yet, owns it.
 pub(crate) async fn start(docker: &Docker, container: &str) -> anyhow::Result<()> {
+    let state = docker.inspect_container(container, None).await?.state.context("no state")?;
+    let first = u32::try_from(state.pid.context("no process id")?)?;
+    let began = Instant::now();
+    while let Err(error) = process::descendant(first, "sh") {
+        ensure!(began.elapsed() < PATIENCE, "the terminal has no shell: {error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     run(docker, container, SCROLL).await.map(drop)
 }
 
@@ -28,7 +42,7 @@ pub(crate) async fn stop(docker: &Docker, container: &str) -> anyhow::Result<()>
         if docker.inspect_exec(&exec).await?.running == Some(false) {
             return Ok(());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        tokio::time::sleep(Duration::from_millis(25)).await;
     }
     anyhow::bail!("the workload does not stop")
 }
