@@ -132,13 +132,20 @@ impl Person {
         Desktop::connect(product, session, &cookie).await
     }
 
-    /// Uploads a plugin. The status and the answer.
+    /// Uploads a plugin, as fast as the product lets somebody. The status and the answer.
     pub async fn upload(&self, component: Vec<u8>) -> anyhow::Result<(StatusCode, Value)> {
-        let request = self
-            .request(Method::POST, "/api/v1/plugins")
-            .header("content-type", "application/wasm");
-        let answer = request.body(component).send().await?;
-        Ok((answer.status(), answer.json().await?))
+        loop {
+            let request = self
+                .request(Method::POST, "/api/v1/plugins")
+                .header("content-type", "application/wasm");
+            let answer = request.body(component.clone()).send().await?;
+            let status = answer.status();
+            if status != StatusCode::TOO_MANY_REQUESTS {
+                return Ok((status, answer.json().await?));
+            }
+            let wait = answer.headers().get("retry-after").context("no Retry-After")?.to_str()?.parse()?;
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+        }
     }
 
     /// Activates a version.

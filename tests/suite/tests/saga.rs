@@ -1,6 +1,7 @@
 //! Every step of the saga failed in turn, and the process killed at every step: no orphan container, no phantom session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatewright_suite::{Engine, Hook, Person, Product};
 use tempfile::TempDir;
@@ -128,13 +129,14 @@ async fn an_open_session_outlives_the_host() {
     let demo = product.login("demo").await.unwrap();
     let session = demo.launch("Terminal").await.unwrap();
     let mut desktop = demo.connect(&product, &session).await.unwrap();
-    desktop.type_text("echo alive > ~/Transfer/before\n").await.unwrap();
     let file = product.data_dir().join("sessions").join(&session).join("transfer").join("before");
-    for _ in 0..100 {
-        if file.exists() {
-            break;
-        }
-        let _ = desktop.next().await;
+    // The shell may not be there yet; what is typed before that is lost, and typing it twice does no harm.
+    let mut attempts = 0;
+    while std::fs::read_to_string(&file).unwrap_or_default() != "alive\n" {
+        attempts += 1;
+        assert!(attempts < 60, "the shell does not take what is typed");
+        desktop.type_text("\necho alive > ~/Transfer/before\n").await.unwrap();
+        let _ = tokio::time::timeout(Duration::from_millis(500), async { while desktop.next().await.is_ok() {} }).await;
     }
     let dir = product.kill().await.unwrap();
     assert_eq!(desktop.closed().await.unwrap().code, 1006);
