@@ -60,6 +60,8 @@ pub struct Closed {
 pub struct Desktop {
     socket: Socket,
     buffer: Vec<u8>,
+    /// What was taken of a message that is not whole yet: whoever stops waiting in the middle of it loses nothing.
+    taken: Vec<u8>,
     extended: bool,
     offered: Option<String>,
     /// Framebuffer size.
@@ -73,10 +75,10 @@ impl Desktop {
     pub async fn connect(product: &Product, session: &str, cookie: &str) -> anyhow::Result<Self> {
         let opened = Self::open(product, session, cookie, &product.origin).await?;
         let socket = opened.map_err(|status| anyhow::anyhow!("the upgrade was answered with {status}"))?;
-        let nothing = Vec::new();
         let mut desktop = Self {
             socket,
-            buffer: nothing,
+            buffer: Vec::new(),
+            taken: Vec::new(),
             extended: false,
             offered: None,
             size: (0, 0),
@@ -125,6 +127,7 @@ impl Desktop {
         self.size = (be16(&init, 0), be16(&init, 2));
         let name = self.take(be32(&init, 20) as usize).await?;
         self.name = String::from_utf8(name)?;
+        self.taken.clear();
         self.set_encodings(&[RAW, DESKTOP_SIZE, EXTENDED_CLIPBOARD]).await?;
         self.request_update(false).await
     }
@@ -231,13 +234,19 @@ impl Desktop {
 
     async fn hear(&mut self) -> anyhow::Result<Heard> {
         loop {
+            self.taken.append(&mut self.buffer);
+            std::mem::swap(&mut self.taken, &mut self.buffer);
             match self.take(1).await?.first().copied().unwrap_or(0) {
                 0 => {
                     self.take_update().await?;
+                    self.taken.clear();
                     self.request_update(true).await?;
                     return Ok(Heard::Update);
                 }
-                2 => return Ok(Heard::Bell),
+                2 => {
+                    self.taken.clear();
+                    return Ok(Heard::Bell);
+                }
                 3 => {
                     if let Some(text) = self.take_cut_text().await? {
                         return Ok(Heard::Clipboard(text));
@@ -266,6 +275,7 @@ impl Desktop {
         let head = self.take(7).await?;
         let length = be32(&head, 3).cast_signed();
         let body = self.take(length.unsigned_abs() as usize).await?;
+        self.taken.clear();
         if length >= 0 {
             return Ok(Some(body.iter().map(|byte| char::from(*byte)).collect()));
         }
@@ -319,7 +329,9 @@ impl Desktop {
                 }
             }
         }
-        Ok(self.buffer.drain(..count).collect())
+        let bytes: Vec<u8> = self.buffer.drain(..count).collect();
+        self.taken.extend_from_slice(&bytes);
+        Ok(bytes)
     }
 }
 
