@@ -7,6 +7,7 @@ pub mod capacity;
 pub mod event;
 pub mod gate;
 pub mod id;
+pub mod node_identity;
 pub mod plugin;
 pub mod reason;
 pub mod record;
@@ -14,4 +15,5 @@ pub mod session;
 pub mod time;
 
 pub use id::{EventId, GroupId, NodeId, Reference, RuleId, SecretId, SessionId, UserId, WorkspaceId, ZoneId};
+pub use node_identity::{NodeIdentity, NodeRole};
 pub use time::Timestamp;

@@ -15,6 +15,12 @@ impl Fingerprint {
         Self(Sha256::digest(der).into())
     }
 
+    /// From the 32 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
