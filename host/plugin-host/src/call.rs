@@ -203,6 +203,7 @@ impl Plugin {
         if tokio::time::Instant::now() >= deadline {
             return Err(CallError::Busy);
         }
+        let _ticking = self.shared.ticker.time_a_call();
         let store = self.store(context, granted, limits);
         let meter = Arc::clone(&store.data().meter);
         let (store, result) = tokio::time::timeout_at(deadline, Metered::new(meter, body(store)))

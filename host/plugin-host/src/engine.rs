@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use wasmtime::{Cache, CacheConfig, Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
@@ -75,33 +75,68 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-/// The thread that advances the engine's epoch. Without it a looping guest would hold a thread for good, so it runs as
-/// long as the host exists.
+/// The thread that advances the engine's epoch while calls run. Without it a looping guest would hold a thread for good, so it
+/// exists as long as the host does; between calls it sleeps, so that an idle host costs nothing.
 pub(crate) struct Ticker {
-    stop: Arc<AtomicBool>,
+    clock: Arc<Clock>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+#[derive(Default)]
+struct Clock {
+    stop: AtomicBool,
+    /// Calls that are being timed.
+    calls: AtomicUsize,
+}
+
+/// Keeps the ticker going until it is dropped.
+pub(crate) struct Ticking<'a>(&'a Clock);
+
 impl Ticker {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let clock = Arc::new(Clock::default());
         let thread = std::thread::Builder::new()
             .name("plugin-epochs".into())
             .stack_size(128 << 10)
             .spawn({
-                let stop = Arc::clone(&stop);
+                let clock = Arc::clone(&clock);
                 let engine = engine.weak();
-                move || tick(&engine, &stop)
+                move || tick(&engine, &clock)
             })?;
         Ok(Self {
-            stop,
+            clock,
             thread: Some(thread),
         })
     }
+
+    /// Ticks for a call that begins now.
+    pub(crate) fn time_a_call(&self) -> Ticking<'_> {
+        // SeqCst, and the count before the wake-up: the thread either sees the call or finds the wake-up when it parks.
+        if self.clock.calls.fetch_add(1, SeqCst) == 0 {
+            self.wake();
+        }
+        Ticking(&self.clock)
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
 }
 
-fn tick(engine: &EngineWeak, stop: &AtomicBool) {
-    while !stop.load(Relaxed) {
+impl Drop for Ticking<'_> {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, SeqCst);
+    }
+}
+
+fn tick(engine: &EngineWeak, clock: &Clock) {
+    while !clock.stop.load(SeqCst) {
+        if clock.calls.load(SeqCst) == 0 {
+            std::thread::park();
+            continue;
+        }
         std::thread::park_timeout(TICK);
         match engine.upgrade() {
             Some(engine) => engine.increment_epoch(),
@@ -112,9 +147,9 @@ fn tick(engine: &EngineWeak, stop: &AtomicBool) {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
+        self.clock.stop.store(true, SeqCst);
+        self.wake();
         if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
             // A ticker that panicked has nothing left to say.
             drop(thread.join());
         }

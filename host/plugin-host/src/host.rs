@@ -82,7 +82,7 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) linkers: Vec<(PluginKind, Linker<CallState>)>,
     pub(crate) permits: Arc<Permits>,
-    _ticker: Ticker,
+    pub(crate) ticker: Ticker,
 }
 
 impl PluginHost {
@@ -110,7 +110,7 @@ impl PluginHost {
                 engine,
                 linkers,
                 permits: Arc::new(Permits::new()),
-                _ticker: ticker,
+                ticker,
             }),
             compiling: Semaphore::new(1),
             loaded: Mutex::default(),

@@ -9,7 +9,8 @@ use crate::bare::{self, Bare, Yard};
 use crate::client::Client;
 use crate::figures::{Figures, per_second};
 use crate::ground::Ground;
-use crate::{process, workload};
+use crate::process;
+use crate::workload::{self, Picture};
 
 /// Desktops at once.
 const DESKTOPS: u32 = 20;
@@ -27,15 +28,20 @@ pub(crate) async fn measure(figures: &mut Figures, ground: &Ground, yard: &Yard,
         desktops.push(yard.start().await?);
     }
     let unwatched = process::rss_mib(product)?;
+    let containers = containers(ground, &sessions).await?;
+    let docker = ground.product.engine().docker();
     let crowd = Crowd {
         ground,
         product,
-        containers: containers(ground, &sessions).await?,
+        displays: try_join_all(containers.iter().map(|id| bare::display_of(docker, id))).await?,
+        containers,
         sessions,
         desktops,
     };
 
+    let used = Processor::read(product, &crowd.displays)?;
     let (burst, streaming) = crowd.relayed(Duration::ZERO).await?;
+    let used = Processor::read(product, &crowd.displays)?.since(&used);
     let direct_burst = crowd.direct(Duration::ZERO).await?;
     let (burst_again, _) = crowd.relayed(Duration::ZERO).await?;
     let direct_burst_again = crowd.direct(Duration::ZERO).await?;
@@ -47,6 +53,17 @@ pub(crate) async fn measure(figures: &mut Figures, ground: &Ground, yard: &Yard,
         "{DESKTOPS} at once: relayed {burst}; again {burst_again}; direct {direct_burst}; again {direct_burst_again}; \
          {} ms apart: relayed {staggered}; direct {direct_staggered}",
         APART.as_millis()
+    );
+    let beside_processor = format!(
+        "{DESKTOPS} desktops that scroll at once: product {:.2} s, all Xvnc together {:.2} s",
+        used.product.as_secs_f64(),
+        used.displays.as_secs_f64()
+    );
+    figures.add(
+        "relay_cpu_20_ratio",
+        used.product.as_secs_f64() / used.displays.as_secs_f64(),
+        beside_processor,
+        "<= 0.1",
     );
     figures.add("relay_burst20_fps_ratio", ratio, beside, ">= 0.9");
     let beside =
@@ -74,10 +91,34 @@ async fn containers(ground: &Ground, sessions: &[String]) -> anyhow::Result<Vec<
     try_join_all(sessions.iter().map(|session| bare::container_of(engine, session))).await
 }
 
+/// Processor time of the product, and of all display servers of its sessions.
+struct Processor {
+    product: Duration,
+    displays: Duration,
+}
+
+impl Processor {
+    fn read(product: u32, displays: &[u32]) -> anyhow::Result<Self> {
+        Ok(Self {
+            product: process::cpu(product)?,
+            displays: displays.iter().map(|pid| process::cpu(*pid)).sum::<anyhow::Result<_>>()?,
+        })
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            product: self.product.saturating_sub(before.product),
+            displays: self.displays.saturating_sub(before.displays),
+        }
+    }
+}
+
 struct Crowd<'a> {
     ground: &'a Ground,
     /// The product's process.
     product: u32,
+    /// The sessions' display servers.
+    displays: Vec<u32>,
     sessions: Vec<String>,
     /// The sessions' containers.
     containers: Vec<String>,
@@ -107,7 +148,7 @@ impl Crowd<'_> {
         connect: impl AsyncFn(&'d D) -> anyhow::Result<Client>,
     ) -> anyhow::Result<(Rates, f64)> {
         let docker = self.ground.product.engine().docker();
-        try_join_all(containers.iter().map(|id| workload::start(docker, id))).await?;
+        try_join_all(containers.iter().map(|id| workload::start(docker, id, Picture::Scrolls))).await?;
         let runs = desktops.iter().zip(0..).map(async |(desktop, turn)| {
             tokio::time::sleep(apart * turn).await;
             let began = Instant::now();

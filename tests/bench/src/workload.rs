@@ -1,4 +1,4 @@
-//! The picture that is relayed: coloured text that scrolls through the terminal at a fixed rate.
+//! The pictures that are relayed: coloured text in the terminal at a fixed rate, a few lines of it or the whole screen.
 
 use std::time::{Duration, Instant};
 
@@ -20,11 +20,33 @@ while [ -e /tmp/.bench-scrolls ] && [ $i -lt 1200 ]; do
 done >/dev/pts/0
 "#;
 
+/// The whole screen in other colours and other words, about fifteen times a second. The pages are made before.
+const REPAINT: &str = r#"
+touch /tmp/.bench-scrolls; i=0
+for page in 0 1 2 3 4 5 6; do
+    awk -v s=$page 'BEGIN { srand(s); printf "\033[H"; for (l = 0; l < 60; l++) { for (w = 0; w < 20; w++)
+        printf "\033[%dm%09d ", 31 + int(rand() * 7), int(rand() * 999999999); if (l < 59) printf "\r\n" } }' >/tmp/.bench-page-$page
+done
+while [ -e /tmp/.bench-scrolls ] && [ $i -lt 1200 ]; do
+    i=$((i+1)); cat /tmp/.bench-page-$((i%7))
+    sleep 0.06
+done >/dev/pts/0
+"#;
+
+/// What the terminal shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Picture {
+    /// Four new lines a frame: what costs the display server least.
+    Scrolls,
+    /// All of it anew with each frame.
+    Repaints,
+}
+
 /// How long the terminal may take after the desktop answers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts it in a container. The terminal's shell is there before: who opens a terminal that is nobody's yet, owns it.
-pub(crate) async fn start(docker: &Docker, container: &str) -> anyhow::Result<()> {
+pub(crate) async fn start(docker: &Docker, container: &str, picture: Picture) -> anyhow::Result<()> {
     let state = docker.inspect_container(container, None).await?.state.context("no state")?;
     let first = u32::try_from(state.pid.context("no process id")?)?;
     let began = Instant::now();
@@ -32,7 +54,11 @@ pub(crate) async fn start(docker: &Docker, container: &str) -> anyhow::Result<()
         ensure!(began.elapsed() < PATIENCE, "the terminal has no shell: {error}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    run(docker, container, SCROLL).await.map(drop)
+    let script = match picture {
+        Picture::Scrolls => SCROLL,
+        Picture::Repaints => REPAINT,
+    };
+    run(docker, container, script).await.map(drop)
 }
 
 /// Stops it, and waits until its last line is out.
