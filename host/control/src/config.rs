@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewright_database::StoreAddress;
 use secrecy::SecretString;
 
 use crate::clock::{Clock, SystemClock};
@@ -21,8 +22,8 @@ pub struct SeedPasswords {
 /// The control plane's configuration.
 #[derive(Clone)]
 pub struct ControlConfig {
-    /// The database file.
-    pub database: PathBuf,
+    /// Where the database is.
+    pub database: StoreAddress,
     /// The master key's file, kept outside the database and its backups. Made at the first start.
     pub master_key: PathBuf,
     /// Folder with `*.wasm` that are imported at the first start. A name with `@` is only made ready, others are activated.
@@ -56,7 +57,7 @@ impl ControlConfig {
     #[must_use]
     pub fn in_folder(data: &std::path::Path) -> Self {
         Self {
-            database: data.join("gatewright.db"),
+            database: data.join("gatewright.db").into(),
             master_key: data.join("master.key"),
             first_plugins: None,
             watched_plugins: None,

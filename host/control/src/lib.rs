@@ -33,7 +33,7 @@ pub use actor::Actor;
 pub use clock::{Clock, SystemClock};
 pub use config::{ControlConfig, SeedPasswords};
 pub use error::{Internal, OpenError};
-pub use gatewright_database::EventKind;
+pub use gatewright_database::{AddressError, EventKind, PostgresAddress, StoreAddress, StoreError};
 pub use plane::ControlPlane;
 pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, Rank, RankCandidate, RankError, RankRequest, Stage};
 pub use plugins::host_engine::HostEngine;

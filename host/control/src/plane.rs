@@ -61,7 +61,7 @@ impl ControlPlane {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: ControlConfig, engine: Arc<dyn PluginEngine>) -> Result<(Self, SeedReport), OpenError> {
-        let store = Store::open(&config.database).await?;
+        let store = Store::connect(&config.database).await?;
         let vault = Vault::open(&config.master_key, &store).await?;
         let passwords = Passwords::new().await?;
         let zone = crate::seed::default_zone(&store).await?;

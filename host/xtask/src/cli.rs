@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use crate::engine::{Engine, Preference};
+use crate::postgres::Postgres;
+use crate::process::Run;
 use crate::setup::Purpose;
 use crate::workspace::Workspace;
 use crate::{bench, fuzz, guests, images, run, setup, test, tidy, web};
@@ -52,6 +54,12 @@ enum Command {
     },
     /// Build the web UI when it is out of date
     Web,
+    /// Start a PostgreSQL server, run a command that finds it in GATEWRIGHT_POSTGRES_URL, and stop it
+    Postgres {
+        /// The command, after `--`
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
     /// Check the rules of the house: tiers, sizes, lints, versions, words
     Tidy,
     /// Fuzz every protocol decoder (needs a nightly toolchain)
@@ -80,6 +88,11 @@ impl Cli {
                 images::build(&workspace, &Engine::obtain(Preference::Own)?, &names, fresh)
             }
             Command::Web => web::build(&workspace),
+            Command::Postgres { command } => {
+                let server = Postgres::obtain()?;
+                let (program, rest) = command.split_first().context("no command")?;
+                server.known_to(Run::new(program)).args(rest).run()
+            }
             Command::Tidy => tidy::run(&workspace),
             Command::Fuzz { seconds } => fuzz::run(&workspace, Duration::from_secs(seconds)),
         }

@@ -1,4 +1,4 @@
-//! The commands of this repository: `cargo xtask setup|run|test|bench|guests|images|web|tidy|fuzz`.
+//! The commands of this repository: `cargo xtask setup|run|test|bench|guests|images|web|postgres|tidy|fuzz`.
 
 mod bench;
 mod cache;
@@ -9,6 +9,7 @@ mod fuzz;
 mod guests;
 mod images;
 mod interrupt;
+mod postgres;
 mod process;
 mod run;
 mod setup;

@@ -59,6 +59,11 @@ const PACKAGES: &[Package] = &[
         unless: &["cc"],
     },
     Package {
+        name: "postgresql",
+        from: Purpose::Test,
+        unless: &[],
+    },
+    Package {
         name: "chromium",
         from: Purpose::Test,
         unless: &[],

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::engine::{Engine, Preference};
+use crate::postgres::Postgres;
 use crate::process::Run;
 use crate::setup::{self, Purpose};
 use crate::steps::Steps;
@@ -38,11 +39,21 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
             .run()
     })?;
 
+    let postgres = steps.step("postgresql", Postgres::obtain)?;
     let engine = steps.step("engine", || Engine::obtain(Preference::Own))?;
     steps.step("workspace images", || images::build(workspace, &engine, &[], false))?;
     // Unit tests, plugins' native tests, the suites (one binary each) and doc tests.
     steps.step("cargo test", || {
-        environment(workspace, &engine, cargo()).args(["test", "--workspace"]).run()
+        environment(workspace, &engine, &postgres, cargo())
+            .args(["test", "--workspace"])
+            .run()
+    })?;
+    // Every control plane of these tests keeps its state on the server instead of in a file.
+    steps.step("control plane on postgresql", || {
+        environment(workspace, &engine, &postgres, cargo())
+            .env("GATEWRIGHT_TEST_STORE", "postgres")
+            .args(["test", "--package", "gatewright-control", "--test", "control"])
+            .run()
     })?;
     if workspace.join(BROWSER_TESTS).join("package.json").is_file() {
         steps.step("browser tests: dependencies", || web::install(workspace, BROWSER_TESTS))?;
@@ -51,20 +62,21 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
             let playwright = Run::new("npx")
                 .args(["--no-install", "playwright", "test"])
                 .dir(&workspace.join(BROWSER_TESTS));
-            environment(workspace, &engine, playwright).run()
+            environment(workspace, &engine, &postgres, playwright).run()
         })?;
     }
-    steps.step("engine: stop", move || {
+    steps.step("engine and postgresql: stop", move || {
         drop(engine);
+        drop(postgres);
         Ok(())
     })
 }
 
 /// Tells tests where the things are that they use.
-fn environment(workspace: &Workspace, engine: &Engine, run: Run) -> Run {
+fn environment(workspace: &Workspace, engine: &Engine, postgres: &Postgres, run: Run) -> Run {
     let target = workspace.target();
     engine
-        .known_to(run)
+        .known_to(postgres.known_to(run))
         .env("CI", "true")
         .env("GATEWRIGHT_GUESTS_DIR", target.join("guests"))
         .env("GATEWRIGHT_WEB_DIST", workspace.join("web/dist"))

@@ -169,7 +169,7 @@ async fn a_placement_plugin_that_can_not_answer_raises_an_alarm_and_stops_nobody
     let version = upload(&plane, guest("placement-spread.wasm")).await.unwrap();
     let plugin: PluginName = "placement-spread".parse().unwrap();
     plane.control.activate_plugin(&plugin, &version, &admin()).await.unwrap();
-    let store = Store::open(&site.config().database).await.unwrap();
+    let store = Store::connect(&site.config().database).await.unwrap();
     let set = async |config: serde_json::Value| {
         let provider = Provider {
             plugin: plugin.clone(),

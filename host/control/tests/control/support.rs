@@ -10,6 +10,8 @@ use gatewright_control::{
 };
 use gatewright_core::session::SessionState;
 use gatewright_core::{SessionId, Timestamp, WorkspaceId};
+use gatewright_database::StoreAddress;
+use gatewright_database::testing::ScratchDatabase;
 use gatewright_plugin_host::{COMPILE_CACHE_ENV, HostConfig, PluginHost, compile_child_main};
 use gatewright_ports::{AgentControl, Control};
 use secrecy::SecretString;
@@ -79,20 +81,29 @@ impl Clock for HandClock {
     }
 }
 
-/// A folder with database and key.
+/// A folder with database and key; where `GATEWRIGHT_TEST_STORE` says `postgres`, the database is on the server instead.
 pub(crate) struct Site {
     pub(crate) dir: tempfile::TempDir,
+    pub(crate) server: Option<ScratchDatabase>,
 }
 
 impl Site {
     pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
+            server: match std::env::var("GATEWRIGHT_TEST_STORE").as_deref() {
+                Ok("postgres") => Some(ScratchDatabase::create_blocking()),
+                Ok("sqlite") | Err(_) => None,
+                Ok(other) => panic!("GATEWRIGHT_TEST_STORE is sqlite or postgres, not {other}"),
+            },
         }
     }
 
     pub(crate) fn config(&self) -> ControlConfig {
         let mut config = ControlConfig::in_folder(self.dir.path());
+        if let Some(server) = &self.server {
+            config.database = StoreAddress::Postgres(server.address());
+        }
         config.passwords.admin = Some(SecretString::from(PASSWORD));
         config.passwords.demo = Some(SecretString::from(PASSWORD));
         config.reconcile_every = Duration::from_secs(3600);

@@ -6,6 +6,12 @@ pub enum StoreError {
     /// It does not answer, is locked for too long, or its disk is full.
     #[error("database is unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// Others wrote the same things at the same time, and were first. Nothing happened: do it again.
+    #[error("database was changed by others at the same time")]
+    Contended(#[source] sqlx::Error),
+    /// The server is there and turns us away: wrong password, no such database, no right to it.
+    #[error("database server refuses us")]
+    Refused(#[source] sqlx::Error),
     /// The write would break a rule of the schema.
     #[error("database refused: {0}")]
     Conflict(Constraint),
@@ -83,6 +89,20 @@ const UNIQUE: [(&str, Constraint); 12] = [
     ("plugin_versions_pkey", Constraint::PluginVersion),
 ];
 
+impl StoreError {
+    /// Whether the same again may well succeed at once.
+    #[must_use]
+    pub const fn is_contended(&self) -> bool {
+        matches!(self, Self::Contended(_))
+    }
+
+    /// Whether the database may answer later, with nothing changed by a person.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Contended(_))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::error::ErrorKind;
@@ -92,6 +112,19 @@ impl From<sqlx::Error> for StoreError {
                 other => Self::Unavailable(other),
             };
         };
+        // PostgreSQL's classes of errors (its documentation, appendix A).
+        match database
+            .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+            .map(|error| error.code())
+        {
+            // Serialization failure, deadlock, lock not available in time.
+            Some("40001" | "40P01" | "55P03") => return Self::Contended(error),
+            // Invalid authorization, no such database, insufficient privilege.
+            Some("28000" | "28P01" | "3D000" | "42501") => return Self::Refused(error),
+            // Text that it can't hold.
+            Some("22021") => return Self::Conflict(Constraint::Check),
+            _ => {}
+        }
         let message = database.constraint().unwrap_or(database.message());
         if message.contains("events_append_only") {
             return Self::Conflict(Constraint::AppendOnly);

@@ -1,4 +1,4 @@
-//! Owns the schema: migrations and typed repositories over SQLite. The only crate that names sqlx.
+//! Owns the schema: migrations and typed repositories over SQLite and PostgreSQL. The only crate that names sqlx.
 //!
 //! [`Store`] opens the database and reads; [`Write`] is one transaction: every mutation is a method of it, and those
 //! that other roles must notice append their hint to `changes` in the same transaction.
@@ -7,14 +7,21 @@
 //! microseconds. Which database it is stands in `sql.rs` alone.
 #![forbid(unsafe_code)]
 
+mod address;
 mod convert;
 mod error;
+mod feed;
+mod postgres;
 mod repo;
 mod sql;
+mod sqlite;
 mod store;
+pub mod testing;
 mod write;
 
+pub use address::{AddressError, PostgresAddress, StoreAddress};
 pub use error::{Constraint, StoreError};
+pub use feed::{Hint, Hints};
 pub use repo::events::{ChainReport, EventFilter, EventKind, StoredEvent};
 pub use repo::logins::LoginRecord;
 pub use repo::nodes::NodeRecord;
@@ -24,5 +31,5 @@ pub use repo::secrets::SealedSecret;
 pub use repo::sessions::{NewSession, Reservation, SessionRecord, StepRecord};
 pub use repo::users::{GroupRecord, UserRecord};
 pub use repo::workspaces::{WorkspaceRecord, Zone};
-pub use store::Store;
+pub use store::{AsStoreError, Store};
 pub use write::{ChangeKind, Write};

@@ -1,80 +1,158 @@
-//! Opening the database, reading, and the feed of changes.
+//! Opening the database, and reading.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::sql::Pool;
+use crate::address::StoreAddress;
+use crate::feed::{Feed, Hints};
+use crate::sql::{Db, Pool, Tx, sql};
 use crate::write::Write;
-use crate::{ChangeKind, StoreError};
-
-/// How long a write waits for another process that holds the database (a backup, a shell).
-const BUSY: Duration = Duration::from_secs(5);
+use crate::{ChangeKind, StoreError, feed, postgres, sqlite};
 
 /// The database. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
-pub struct Store {
-    /// One connection: SQLite has one writer anyway, and a queue here is fairer than its busy handler.
-    pub(crate) writer: Pool,
-    pub(crate) readers: Pool,
-    pub(crate) head: watch::Sender<u64>,
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pools: Db<Pools<SqlitePool>, Pools<PgPool>>,
+    feed: Feed,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Writers and readers apart: who holds a transaction may read beside it, and must not wait for a place among writers.
+#[derive(Debug)]
+pub(crate) struct Pools<P> {
+    pub(crate) writers: P,
+    pub(crate) readers: P,
 }
 
 impl Store {
+    /// Opens the database wherever it is, and creates or migrates it.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `Unavailable` also where a server does not answer, `Refused` where it turns us away.
+    pub async fn connect(address: &StoreAddress) -> Result<Self, StoreError> {
+        match address {
+            StoreAddress::File(path) => Self::open(path).await,
+            StoreAddress::Postgres(address) => {
+                let opened = postgres::open(address).await?;
+                let store = Self::new(Db::Postgres(opened.pools)).await?;
+                let (feed, stop) = (store.0.feed.clone(), store.0.stop.clone());
+                let following = feed::follow(feed.clone(), opened.listening, opened.schema, stop.clone());
+                store.0.tasks.spawn(following);
+                store.0.tasks.spawn(feed::wake_others(feed, opened.waking, stop));
+                Ok(store)
+            }
+        }
+    }
+
     /// Opens, and creates or migrates, the database file at `path`. Folder and files are private to this user.
     ///
     /// # Errors
     /// `File`, `Migrate`, `Unavailable`.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        prepare(path).map_err(StoreError::File)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            // FULL: a commit has reached the disk when it returns. "No durable record, no release" rests on it.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await?;
-        sqlx::migrate!("migrations/sqlite")
-            .run(&writer)
-            .await
-            .map_err(StoreError::Migrate)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.pragma("query_only", "ON"))
-            .await?;
-        let store = Self {
-            writer,
-            readers,
-            head: watch::Sender::new(0),
-        };
-        let head = store.read_head().await?;
-        store.head.send_replace(head);
+        Self::new(Db::Sqlite(sqlite::open(path).await?)).await
+    }
+
+    async fn new(pools: Db<Pools<SqlitePool>, Pools<PgPool>>) -> Result<Self, StoreError> {
+        let shared = matches!(pools, Db::Postgres(_));
+        let store = Self(Arc::new(Inner {
+            pools,
+            feed: Feed::new(shared),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }));
+        let (head,): (i64,) = sql!(fetch_one, store.reader(), "SELECT coalesce(max(seq), 0) FROM changes")?;
+        store.0.feed.begin_at(crate::convert::to_u64(head, "change")?);
         Ok(store)
     }
 
-    /// Begins a transaction. Only one runs at a time; dropped without [`Write::commit`], it never happened.
+    pub(crate) fn reader(&self) -> Pool<'_> {
+        match &self.0.pools {
+            Db::Sqlite(pools) => Db::Sqlite(&pools.readers),
+            Db::Postgres(pools) => Db::Postgres(&pools.readers),
+        }
+    }
+
+    /// A transaction that reads, and sees one state throughout.
+    pub(crate) async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(match &self.0.pools {
+            Db::Sqlite(pools) => Db::Sqlite(pools.readers.begin().await?),
+            Db::Postgres(pools) => Db::Postgres(pools.readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+        })
+    }
+
+    /// Begins a transaction. Dropped without [`Write::commit`], it never happened. On SQLite only one runs at a time; on
+    /// PostgreSQL many do, and each locks what it decides by.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn begin(&self) -> Result<Write, StoreError> {
-        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write::new(transaction, self.head.clone()))
+        let transaction = match &self.0.pools {
+            Db::Sqlite(pools) => Db::Sqlite(pools.writers.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Postgres(pools) => Db::Postgres(pools.writers.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
+        };
+        Ok(Write::new(transaction, self.0.feed.clone()))
     }
 
-    /// The number of the newest change, and a way to wait for the next.
+    /// Does a piece of work that begins and commits a transaction, again and again while others hold what it needs. It must
+    /// be all of the work: what it did before it failed never happened.
+    ///
+    /// # Errors
+    /// The work's own; `Contended` where others were faster each time.
+    pub async fn retry<T, E, F, W>(&self, mut work: W) -> Result<T, E>
+    where
+        W: FnMut() -> F + Send,
+        F: Future<Output = Result<T, E>> + Send,
+        E: AsStoreError,
+    {
+        const TRIES: u32 = 6;
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            match work().await {
+                Err(error) if tried < TRIES && error.as_store_error().is_some_and(StoreError::is_contended) => {
+                    // The ones that got in each other's way must not do so again.
+                    let jitter = u64::from(std::process::id() % 7) + u64::from(tried) * 5;
+                    tokio::time::sleep(std::time::Duration::from_millis(jitter)).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether many processes may have this database open.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0.pools, Db::Postgres(_))
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let (_,): (i64,) = sql!(fetch_one, self.reader(), "SELECT count(*) FROM settings")?;
+        Ok(())
+    }
+
+    /// The number of the newest change, and a way to wait for the next. The number only ever moves when something changed; it
+    /// says nothing to another store of the same database but "equal" or "not equal".
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+        self.0.feed.head()
+    }
+
+    /// What changes from now on, whoever changes it.
+    #[must_use]
+    pub fn hints(&self) -> Hints {
+        self.0.feed.hints()
     }
 
     /// The number of the newest change of these kinds, 0 where there was none.
@@ -84,10 +162,12 @@ impl Store {
     pub async fn newest_change(&self, kinds: &[ChangeKind]) -> Result<u64, StoreError> {
         let mut newest = 0;
         for kind in kinds {
-            let (seq,): (Option<i64>,) = sqlx::query_as("SELECT max(seq) FROM changes WHERE kind = $1")
-                .bind(kind.as_str())
-                .fetch_one(&self.readers)
-                .await?;
+            let (seq,): (Option<i64>,) = sql!(
+                fetch_one,
+                self.reader(),
+                "SELECT max(seq) FROM changes WHERE kind = $1",
+                kind.as_str()
+            )?;
             newest = newest.max(crate::convert::to_u64(seq.unwrap_or(0), "change")?);
         }
         Ok(newest)
@@ -98,30 +178,47 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> = sqlx::query_as("SELECT value FROM settings WHERE name = $1")
-            .bind(name)
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<(String,)> = sql!(fetch_optional, self.reader(), "SELECT value FROM settings WHERE name = $1", name)?;
         Ok(row.map(|(value,)| value))
     }
 
-    /// Closes all connections and folds the write-ahead log into the file.
+    /// Closes all connections; a file's write-ahead log is folded into it.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
-
-    async fn read_head(&self) -> Result<u64, StoreError> {
-        let (seq,): (Option<i64>,) = sqlx::query_as("SELECT max(seq) FROM changes").fetch_one(&self.readers).await?;
-        crate::convert::to_u64(seq.unwrap_or(0), "change")
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        match &self.0.pools {
+            Db::Sqlite(pools) => pools.close().await,
+            Db::Postgres(pools) => {
+                pools.readers.close().await;
+                pools.writers.close().await;
+            }
+        }
     }
 }
 
-/// Makes folder and file private before SQLite opens them; its `-wal` and `-shm` take the file's mode.
-fn prepare(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty() && !p.exists()) {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+impl Pools<SqlitePool> {
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writers.close().await;
     }
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A store that nobody closed: its tasks hold no more than the pools, and end.
+        self.stop.cancel();
+    }
+}
+
+/// An error that may come from the store.
+pub trait AsStoreError {
+    /// The store's error in it.
+    fn as_store_error(&self) -> Option<&StoreError>;
+}
+
+impl AsStoreError for StoreError {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
 }

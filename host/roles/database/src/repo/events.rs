@@ -9,11 +9,11 @@ use gatewright_core::plugin::PluginName;
 use gatewright_core::{EventId, Reference, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::convert::{bytes32, from_json, json, to_i64, to_u64};
-use crate::sql::Database;
+use crate::sql::{Db, sql, within};
 use crate::{Store, StoreError, Write};
 
 /// An event with its place in the chain.
@@ -76,6 +76,15 @@ pub struct ChainReport {
     pub checked: u64,
     /// The first row that is not as it was written.
     pub broken_at: Option<u64>,
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone)]
+pub(crate) struct ChainEnd {
+    seq: i64,
+    hash: [u8; 32],
+    /// Whether it is to be written.
+    moved: bool,
 }
 
 #[derive(FromRow)]
@@ -158,6 +167,45 @@ impl ChainRow {
     }
 }
 
+/// The conditions of a search, as text and values. Nothing that was asked for gets into the text.
+#[derive(Default)]
+struct Wanted {
+    conditions: Vec<(&'static str, Value)>,
+}
+
+enum Value {
+    Text(String),
+    Id(Uuid),
+    Number(i64),
+}
+
+impl Wanted {
+    fn text(&mut self, condition: &'static str, value: Option<String>) {
+        self.conditions.extend(value.map(|value| (condition, Value::Text(value))));
+    }
+
+    fn id(&mut self, condition: &'static str, value: Option<Uuid>) {
+        self.conditions.extend(value.map(|value| (condition, Value::Id(value))));
+    }
+
+    fn number(&mut self, condition: &'static str, value: Option<i64>) {
+        self.conditions.extend(value.map(|value| (condition, Value::Number(value))));
+    }
+
+    fn query(self, limit: u32) -> (String, Vec<Value>) {
+        use std::fmt::Write as _;
+        let mut text = String::from("SELECT seq, body FROM events");
+        let mut values = Vec::new();
+        for (condition, value) in self.conditions {
+            let word = if values.is_empty() { "WHERE" } else { "AND" };
+            values.push(value);
+            let _never_fails = write!(text, " {word} {condition} ${}", values.len());
+        }
+        let _never_fails = write!(text, " ORDER BY seq DESC LIMIT {limit}");
+        (text, values)
+    }
+}
+
 fn stored(rows: Vec<Row>) -> Result<Vec<StoredEvent>, StoreError> {
     rows.into_iter()
         .map(|row| {
@@ -175,36 +223,47 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn events(&self, filter: &EventFilter, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
-        let mut query: QueryBuilder<Database> = QueryBuilder::new("SELECT seq, body FROM events WHERE 1 = 1");
-        if let Some(gate) = filter.gate {
-            query.push(" AND gate = ").push_bind(gate.as_str());
+        let mut wanted = Wanted::default();
+        wanted.text("gate =", filter.gate.map(|gate| gate.as_str().to_owned()));
+        wanted.text("outcome =", filter.outcome.map(|outcome| outcome.as_str().to_owned()));
+        wanted.text("user_name =", filter.user_name.clone());
+        wanted.id("user_id =", filter.user.map(|user| user.as_uuid()));
+        wanted.id("session_id =", filter.session.map(|session| session.as_uuid()));
+        wanted.text("reference =", filter.reference.map(|reference| reference.to_string()));
+        wanted.text("action =", filter.action.clone());
+        wanted.text("kind =", filter.kind.map(|kind| kind.as_str().to_owned()));
+        wanted.number("seq <", filter.before.map(|before| to_i64(before, "event number")).transpose()?);
+        let (text, values) = wanted.query(limit);
+        // PostgreSQL holds no text with a NUL, so none is like this.
+        if values.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0'))) {
+            return Ok(Vec::new());
         }
-        if let Some(outcome) = filter.outcome {
-            query.push(" AND outcome = ").push_bind(outcome.as_str());
-        }
-        if let Some(name) = &filter.user_name {
-            query.push(" AND user_name = ").push_bind(name.clone());
-        }
-        if let Some(user) = filter.user {
-            query.push(" AND user_id = ").push_bind(user.as_uuid());
-        }
-        if let Some(session) = filter.session {
-            query.push(" AND session_id = ").push_bind(session.as_uuid());
-        }
-        if let Some(reference) = filter.reference {
-            query.push(" AND reference = ").push_bind(reference.to_string());
-        }
-        if let Some(action) = &filter.action {
-            query.push(" AND action = ").push_bind(action.clone());
-        }
-        if let Some(kind) = filter.kind {
-            query.push(" AND kind = ").push_bind(kind.as_str());
-        }
-        if let Some(before) = filter.before {
-            query.push(" AND seq < ").push_bind(to_i64(before, "event number")?);
-        }
-        query.push(" ORDER BY seq DESC LIMIT ").push_bind(i64::from(limit));
-        stored(query.build_query_as::<Row>().fetch_all(&self.readers).await?)
+        let text = sqlx::AssertSqlSafe(text);
+        let rows: Vec<Row> = match self.reader() {
+            Db::Sqlite(on) => {
+                let mut query = sqlx::query_as(text);
+                for value in values {
+                    query = match value {
+                        Value::Text(text) => query.bind(text),
+                        Value::Id(id) => query.bind(id),
+                        Value::Number(number) => query.bind(number),
+                    };
+                }
+                within(query.fetch_all(on)).await?
+            }
+            Db::Postgres(on) => {
+                let mut query = sqlx::query_as(text);
+                for value in values {
+                    query = match value {
+                        Value::Text(text) => query.bind(text),
+                        Value::Id(id) => query.bind(id),
+                        Value::Number(number) => query.bind(number),
+                    };
+                }
+                within(query.fetch_all(on)).await?
+            }
+        };
+        stored(rows)
     }
 
     /// The newest verdicts in which a plugin was asked.
@@ -212,14 +271,14 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn events_of_plugin(&self, plugin: &PluginName, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
-        let rows = sqlx::query_as::<_, Row>(
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
             "SELECT seq, body FROM events WHERE seq IN (SELECT DISTINCT seq FROM event_plugins WHERE plugin = $1 ORDER BY seq DESC LIMIT $2) \
              ORDER BY seq DESC",
-        )
-        .bind(plugin.as_str())
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await?;
+            plugin.as_str(),
+            i64::from(limit)
+        )?;
         stored(rows)
     }
 
@@ -228,14 +287,14 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn count_verdicts_of_plugin(&self, plugin: &PluginName, since: Timestamp) -> Result<Vec<(String, u64)>, StoreError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
+        let rows: Vec<(String, i64)> = sql!(
+            fetch_all,
+            self.reader(),
             "SELECT p.outcome, count(*) FROM event_plugins p JOIN events e ON e.seq = p.seq \
              WHERE p.plugin = $1 AND e.at >= $2 GROUP BY p.outcome",
-        )
-        .bind(plugin.as_str())
-        .bind(since.as_micros())
-        .fetch_all(&self.readers)
-        .await?;
+            plugin.as_str(),
+            since.as_micros()
+        )?;
         rows.into_iter()
             .map(|(outcome, count)| Ok((outcome, to_u64(count, "count")?)))
             .collect()
@@ -256,18 +315,18 @@ impl Store {
     pub async fn verify_events(&self, last: u32) -> Result<ChainReport, StoreError> {
         /// Rows read at once.
         const PAGE: i64 = 500;
-        let mut snapshot = self.readers.begin().await?;
-        let (head, head_hash): (i64, Vec<u8>) = sqlx::query_as("SELECT seq, hash FROM event_head WHERE one = 1")
-            .fetch_one(&mut *snapshot)
-            .await?;
+        let mut snapshot = self.snapshot().await?;
+        let (head, head_hash): (i64, Vec<u8>) = sql!(fetch_one, snapshot.connection(), "SELECT seq, hash FROM event_head WHERE one = 1")?;
         let first = head.saturating_sub(i64::from(last)).max(0);
         let mut prev: Vec<u8> = if first == 0 {
             vec![0; 32]
         } else {
-            let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT hash FROM events WHERE seq = $1")
-                .bind(first)
-                .fetch_optional(&mut *snapshot)
-                .await?;
+            let row: Option<(Vec<u8>,)> = sql!(
+                fetch_optional,
+                snapshot.connection(),
+                "SELECT hash FROM events WHERE seq = $1",
+                first
+            )?;
             let Some((hash,)) = row else {
                 return broken(first, 0);
             };
@@ -276,14 +335,14 @@ impl Store {
         let mut at = first;
         let mut checked = 0;
         loop {
-            let rows = sqlx::query_as::<_, ChainRow>(
+            let rows: Vec<ChainRow> = sql!(
+                fetch_all,
+                snapshot.connection(),
                 "SELECT seq, id, at, reference, kind, gate, outcome, action, user_id, user_name, session_id, body, prev, hash \
                  FROM events WHERE seq > $1 ORDER BY seq LIMIT $2",
-            )
-            .bind(at)
-            .bind(PAGE)
-            .fetch_all(&mut *snapshot)
-            .await?;
+                at,
+                PAGE
+            )?;
             if rows.is_empty() {
                 break;
             }
@@ -321,60 +380,80 @@ impl Write {
     /// # Errors
     /// `Json`, `Unavailable`, `Invalid`.
     pub async fn append_event(&mut self, event: &Event) -> Result<bool, StoreError> {
-        let known: Option<(i64,)> = sqlx::query_as("SELECT seq FROM events WHERE id = $1")
-            .bind(event.id.as_uuid())
-            .fetch_optional(self.connection())
-            .await?;
-        if known.is_some() {
+        // Held until the commit: no two events get one number, whoever appends them.
+        let end = self.chain_end().await?;
+        if self.has_event(event.id).await? {
             return Ok(false);
         }
-        // The head is read and written in this transaction, which is the only writer: no two events get one number.
-        let (head, prev): (i64, Vec<u8>) = sqlx::query_as("SELECT seq, hash FROM event_head WHERE one = 1")
-            .fetch_one(self.connection())
-            .await?;
-        let prev = bytes32(&prev, "event hash")?;
-        let seq = head + 1;
+        let seq = end.seq + 1;
+        let prev = end.hash;
         let body = json(event)?;
         let hash = link(seq, &prev, &body);
         let columns = columns(event);
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO events (seq, id, at, reference, kind, gate, outcome, action, user_id, user_name, session_id, body, prev, hash) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        )
-        .bind(seq)
-        .bind(event.id.as_uuid())
-        .bind(event.at.as_micros())
-        .bind(event.reference.to_string())
-        .bind(columns.kind)
-        .bind(columns.gate)
-        .bind(columns.outcome)
-        .bind(columns.action)
-        .bind(event.user.map(|id| id.as_uuid()))
-        .bind(&event.user_name)
-        .bind(event.session.map(|id| id.as_uuid()))
-        .bind(&body)
-        .bind(prev.as_slice())
-        .bind(hash.as_slice())
-        .execute(self.connection())
-        .await?;
-        sqlx::query("UPDATE event_head SET seq = $1, hash = $2 WHERE one = 1")
-            .bind(seq)
-            .bind(hash.as_slice())
-            .execute(self.connection())
-            .await?;
+            seq,
+            event.id.as_uuid(),
+            event.at.as_micros(),
+            event.reference.to_string(),
+            columns.kind,
+            columns.gate,
+            columns.outcome,
+            columns.action,
+            event.user.map(|id| id.as_uuid()),
+            &event.user_name,
+            event.session.map(|id| id.as_uuid()),
+            &body,
+            prev.as_slice(),
+            hash.as_slice()
+        )?;
+        self.chain = Some(ChainEnd { seq, hash, moved: true });
         if let What::Verdict(verdict) = &event.what {
             for (plugin, outcome) in verdict.rules.iter().filter_map(|rule| Some((rule.plugin.as_ref()?, rule.outcome))) {
-                sqlx::query(
+                sql!(
+                    execute,
+                    self.connection(),
                     "INSERT INTO event_plugins (plugin, seq, outcome) VALUES ($1, $2, $3) ON CONFLICT (plugin, seq, outcome) DO NOTHING",
-                )
-                .bind(plugin.as_str())
-                .bind(seq)
-                .bind(outcome.as_str())
-                .execute(self.connection())
-                .await?;
+                    plugin.as_str(),
+                    seq,
+                    outcome.as_str()
+                )?;
             }
         }
         Ok(true)
+    }
+
+    /// The end of the chain, which from then on only this transaction moves.
+    async fn chain_end(&mut self) -> Result<ChainEnd, StoreError> {
+        if let Some(end) = &self.chain {
+            return Ok(end.clone());
+        }
+        let row: Option<(i64, Vec<u8>)> = sql!(lock, self.connection(), "SELECT seq, hash FROM event_head WHERE one = 1")?;
+        let (seq, hash) = row.ok_or(StoreError::Invalid { what: "end of the record" })?;
+        let end = ChainEnd {
+            seq,
+            hash: bytes32(&hash, "event hash")?,
+            moved: false,
+        };
+        self.chain = Some(end.clone());
+        Ok(end)
+    }
+
+    pub(crate) async fn store_chain(&mut self) -> Result<(), StoreError> {
+        let Some(end) = self.chain.take().filter(|end| end.moved) else {
+            return Ok(());
+        };
+        sql!(
+            execute,
+            self.connection(),
+            "UPDATE event_head SET seq = $1, hash = $2 WHERE one = 1",
+            end.seq,
+            end.hash.as_slice()
+        )?;
+        Ok(())
     }
 
     /// Whether an event with this id was appended.
@@ -382,10 +461,12 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn has_event(&mut self, id: EventId) -> Result<bool, StoreError> {
-        let known: Option<(i64,)> = sqlx::query_as("SELECT seq FROM events WHERE id = $1")
-            .bind(id.as_uuid())
-            .fetch_optional(self.connection())
-            .await?;
+        let known: Option<(i64,)> = sql!(
+            fetch_optional,
+            self.connection(),
+            "SELECT seq FROM events WHERE id = $1",
+            id.as_uuid()
+        )?;
         Ok(known.is_some())
     }
 }

@@ -4,6 +4,7 @@ use gatewright_core::{Timestamp, UserId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::sql::sql;
 use crate::{Store, StoreError, Write};
 
 /// A login session.
@@ -38,11 +39,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn login(&self, token_hash: &[u8; 32]) -> Result<Option<LoginRecord>, StoreError> {
-        let row: Option<Row> =
-            sqlx::query_as("SELECT user_id, client, created_at, seen_at, expires_at FROM login_sessions WHERE token_hash = $1")
-                .bind(token_hash.as_slice())
-                .fetch_optional(&self.readers)
-                .await?;
+        let row: Option<Row> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT user_id, client, created_at, seen_at, expires_at FROM login_sessions WHERE token_hash = $1",
+            token_hash.as_slice()
+        )?;
         Ok(row.map(|row| LoginRecord {
             token_hash: *token_hash,
             user: UserId::from_uuid(row.user_id),
@@ -60,18 +62,18 @@ impl Write {
     /// # Errors
     /// `Conflict(Reference)` where the user is gone, `Unavailable`.
     pub async fn insert_login(&mut self, login: &LoginRecord) -> Result<(), StoreError> {
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO login_sessions (token_hash, user_id, client, created_at, seen_at, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(login.token_hash.as_slice())
-        .bind(login.user.as_uuid())
-        .bind(&login.client)
-        .bind(login.created_at.as_micros())
-        .bind(login.seen_at.as_micros())
-        .bind(login.expires_at.as_micros())
-        .execute(self.connection())
-        .await?;
+            login.token_hash.as_slice(),
+            login.user.as_uuid(),
+            &login.client,
+            login.created_at.as_micros(),
+            login.seen_at.as_micros(),
+            login.expires_at.as_micros()
+        )?;
         Ok(())
     }
 
@@ -80,11 +82,13 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn touch_login(&mut self, token_hash: &[u8; 32], at: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("UPDATE login_sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2")
-            .bind(token_hash.as_slice())
-            .bind(at.as_micros())
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "UPDATE login_sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2",
+            token_hash.as_slice(),
+            at.as_micros()
+        )?;
         Ok(())
     }
 
@@ -93,11 +97,13 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete_login(&mut self, token_hash: &[u8; 32]) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM login_sessions WHERE token_hash = $1")
-            .bind(token_hash.as_slice())
-            .execute(self.connection())
-            .await?;
-        Ok(done.rows_affected() == 1)
+        let done = sql!(
+            execute,
+            self.connection(),
+            "DELETE FROM login_sessions WHERE token_hash = $1",
+            token_hash.as_slice()
+        )?;
+        Ok(done == 1)
     }
 
     /// Ends a user's login sessions but the one to keep.
@@ -105,12 +111,14 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete_logins_of(&mut self, user: UserId, keep: Option<&[u8; 32]>) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM login_sessions WHERE user_id = $1 AND token_hash <> $2")
-            .bind(user.as_uuid())
-            .bind(keep.map_or([].as_slice(), |hash| hash.as_slice()))
-            .execute(self.connection())
-            .await?;
-        Ok(done.rows_affected())
+        let done = sql!(
+            execute,
+            self.connection(),
+            "DELETE FROM login_sessions WHERE user_id = $1 AND token_hash <> $2",
+            user.as_uuid(),
+            keep.map_or([].as_slice(), |hash| hash.as_slice())
+        )?;
+        Ok(done)
     }
 
     /// Deletes what expired before `now` or was last seen before `idle_since`.
@@ -118,11 +126,13 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn sweep_logins(&mut self, now: Timestamp, idle_since: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM login_sessions WHERE expires_at <= $1 OR seen_at <= $2")
-            .bind(now.as_micros())
-            .bind(idle_since.as_micros())
-            .execute(self.connection())
-            .await?;
-        Ok(done.rows_affected())
+        let done = sql!(
+            execute,
+            self.connection(),
+            "DELETE FROM login_sessions WHERE expires_at <= $1 OR seen_at <= $2",
+            now.as_micros(),
+            idle_since.as_micros()
+        )?;
+        Ok(done)
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::workspaces::resources;
 use crate::convert::{from_json, json, to_i64, to_u32, to_u64};
-use crate::sql::Connection;
+use crate::sql::{Connection, sql};
 use crate::{ChangeKind, Store, StoreError, Write};
 
 /// A node as its last heartbeat described it.
@@ -95,19 +95,19 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
-        let mut snapshot = self.readers.begin().await?;
-        let rows: Vec<Row> = sqlx::query_as(
+        let mut snapshot = self.snapshot().await?;
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            snapshot.connection(),
             "SELECT id, name, zone_id, engine, runtime, allocatable_cpu_millicores, allocatable_memory_bytes, \
-             allocatable_sessions, degraded, images, labels, seen_at FROM nodes ORDER BY name",
-        )
-        .fetch_all(&mut *snapshot)
-        .await?;
-        let held = sqlx::query_as::<_, (Uuid, i64, i64, i64, i64)>(
+             allocatable_sessions, degraded, images, labels, seen_at FROM nodes ORDER BY name"
+        )?;
+        let held: Vec<(Uuid, i64, i64, i64, i64)> = sql!(
+            fetch_all,
+            snapshot.connection(),
             "SELECT node_id, cpu_millicores, memory_bytes, pids, shm_bytes FROM sessions \
-             WHERE node_id IS NOT NULL AND state NOT IN ('requested', 'ended', 'failed')",
-        )
-        .fetch_all(&mut *snapshot)
-        .await?;
+             WHERE node_id IS NOT NULL AND state NOT IN ('requested', 'ended', 'failed')"
+        )?;
         let mut reserved: BTreeMap<Uuid, Vec<Resources>> = BTreeMap::new();
         for (node, cpu, memory, pids, shm) in held {
             reserved.entry(node).or_default().push(resources(cpu, memory, pids, shm)?);
@@ -121,27 +121,28 @@ impl Store {
     }
 }
 
-/// What runs or is promised on a node, read on the writer's connection: nobody can promise it away meanwhile.
-pub(crate) async fn reserved_on(connection: &mut Connection, node: NodeId) -> Result<Vec<Resources>, StoreError> {
-    let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
+/// What runs or is promised on a node. The caller has locked the node: nobody can promise more meanwhile.
+pub(crate) async fn reserved_on(connection: Connection<'_>, node: NodeId) -> Result<Vec<Resources>, StoreError> {
+    let rows: Vec<(i64, i64, i64, i64)> = sql!(
+        fetch_all,
+        connection,
         "SELECT cpu_millicores, memory_bytes, pids, shm_bytes FROM sessions \
          WHERE node_id = $1 AND state NOT IN ('requested', 'ended', 'failed')",
-    )
-    .bind(node.as_uuid())
-    .fetch_all(connection)
-    .await?;
+        node.as_uuid()
+    )?;
     rows.into_iter()
         .map(|(cpu, memory, pids, shm)| resources(cpu, memory, pids, shm))
         .collect()
 }
 
-/// What a node can give in all.
-pub(crate) async fn allocatable(connection: &mut Connection, node: NodeId) -> Result<Option<Allocatable>, StoreError> {
-    let row: Option<(i64, i64, i64)> =
-        sqlx::query_as("SELECT allocatable_cpu_millicores, allocatable_memory_bytes, allocatable_sessions FROM nodes WHERE id = $1")
-            .bind(node.as_uuid())
-            .fetch_optional(connection)
-            .await?;
+/// What a node can give in all. Nobody else promises any of it until the transaction ends.
+pub(crate) async fn lock_allocatable(connection: Connection<'_>, node: NodeId) -> Result<Option<Allocatable>, StoreError> {
+    let row: Option<(i64, i64, i64)> = sql!(
+        lock,
+        connection,
+        "SELECT allocatable_cpu_millicores, allocatable_memory_bytes, allocatable_sessions FROM nodes WHERE id = $1",
+        node.as_uuid()
+    )?;
     row.map(|(cpu, memory, sessions)| {
         Ok(Allocatable {
             cpu_millicores: to_u64(cpu, "node capacity")?,
@@ -158,11 +159,15 @@ impl Write {
     /// # Errors
     /// `Conflict(NodeName)`, `OutOfRange`, `Unavailable`.
     pub async fn upsert_node(&mut self, status: &NodeStatus, zone: ZoneId, at: Timestamp) -> Result<(), StoreError> {
-        let before: Option<(Option<String>,)> = sqlx::query_as("SELECT degraded FROM nodes WHERE id = $1")
-            .bind(status.node.as_uuid())
-            .fetch_optional(self.connection())
-            .await?;
-        sqlx::query(
+        let before: Option<(Option<String>,)> = sql!(
+            fetch_optional,
+            self.connection(),
+            "SELECT degraded FROM nodes WHERE id = $1",
+            status.node.as_uuid()
+        )?;
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO nodes (id, name, zone_id, engine, runtime, allocatable_cpu_millicores, allocatable_memory_bytes, \
              allocatable_sessions, degraded, images, labels, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, engine = excluded.engine, runtime = excluded.runtime, \
@@ -170,21 +175,19 @@ impl Write {
              allocatable_memory_bytes = excluded.allocatable_memory_bytes, \
              allocatable_sessions = excluded.allocatable_sessions, degraded = excluded.degraded, \
              images = excluded.images, labels = excluded.labels, seen_at = excluded.seen_at",
-        )
-        .bind(status.node.as_uuid())
-        .bind(&status.name)
-        .bind(zone.as_uuid())
-        .bind(&status.engine)
-        .bind(status.runtime.as_str())
-        .bind(to_i64(status.allocatable.cpu_millicores, "node capacity")?)
-        .bind(to_i64(status.allocatable.memory_bytes, "node capacity")?)
-        .bind(i64::from(status.allocatable.sessions))
-        .bind(&status.degraded)
-        .bind(json(&status.images)?)
-        .bind(json(&status.labels)?)
-        .bind(at.as_micros())
-        .execute(self.connection())
-        .await?;
+            status.node.as_uuid(),
+            &status.name,
+            zone.as_uuid(),
+            &status.engine,
+            status.runtime.as_str(),
+            to_i64(status.allocatable.cpu_millicores, "node capacity")?,
+            to_i64(status.allocatable.memory_bytes, "node capacity")?,
+            i64::from(status.allocatable.sessions),
+            &status.degraded,
+            json(&status.images)?,
+            json(&status.labels)?,
+            at.as_micros()
+        )?;
         // A sign of life alone is no change: nobody would sleep in `watch` any more.
         if before.is_none_or(|(degraded,)| degraded != status.degraded) {
             self.changed(ChangeKind::Node, &status.node.to_string()).await?;

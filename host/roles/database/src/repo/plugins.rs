@@ -5,6 +5,7 @@ use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use sqlx::FromRow;
 
 use crate::convert::{bytes32, from_json, json, to_i64, to_u64};
+use crate::sql::sql;
 use crate::{ChangeKind, Store, StoreError, Write};
 
 /// A plugin.
@@ -157,9 +158,11 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
-        let rows: Vec<PluginRow> = sqlx::query_as("SELECT name, kind, active_version FROM plugins ORDER BY name")
-            .fetch_all(&self.readers)
-            .await?;
+        let rows: Vec<PluginRow> = sql!(
+            fetch_all,
+            self.reader(),
+            "SELECT name, kind, active_version FROM plugins ORDER BY name"
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -168,10 +171,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn plugin(&self, name: &PluginName) -> Result<Option<PluginRecord>, StoreError> {
-        let row: Option<PluginRow> = sqlx::query_as("SELECT name, kind, active_version FROM plugins WHERE name = $1")
-            .bind(name.as_str())
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<PluginRow> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT name, kind, active_version FROM plugins WHERE name = $1",
+            name.as_str()
+        )?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -180,10 +185,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn plugin_versions(&self, name: &PluginName) -> Result<Vec<VersionRecord>, StoreError> {
-        let rows: Vec<VersionRow> = sqlx::query_as(select_version!("WHERE plugin = $1 ORDER BY uploaded_at DESC, version DESC"))
-            .bind(name.as_str())
-            .fetch_all(&self.readers)
-            .await?;
+        let rows: Vec<VersionRow> = sql!(
+            fetch_all,
+            self.reader(),
+            select_version!("WHERE plugin = $1 ORDER BY uploaded_at DESC, version DESC"),
+            name.as_str()
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -192,11 +199,13 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn plugin_version(&self, name: &PluginName, version: &str) -> Result<Option<VersionRecord>, StoreError> {
-        let row: Option<VersionRow> = sqlx::query_as(select_version!("WHERE plugin = $1 AND version = $2"))
-            .bind(name.as_str())
-            .bind(version)
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<VersionRow> = sql!(
+            fetch_optional,
+            self.reader(),
+            select_version!("WHERE plugin = $1 AND version = $2"),
+            name.as_str(),
+            version
+        )?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -211,12 +220,12 @@ impl Store {
             plugin: PluginRow,
             digest: Vec<u8>,
         }
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
             "SELECT p.name, p.kind, p.active_version, v.digest FROM plugins p \
-             JOIN plugin_versions v ON v.plugin = p.name AND v.version = p.active_version ORDER BY p.name",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+             JOIN plugin_versions v ON v.plugin = p.name AND v.version = p.active_version ORDER BY p.name"
+        )?;
         rows.into_iter()
             .map(|row| Ok((row.plugin.try_into()?, Digest::from_bytes(bytes32(&row.digest, "digest")?))))
             .collect()
@@ -227,10 +236,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn plugin_file(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT bytes FROM plugin_files WHERE digest = $1")
-            .bind(digest.as_bytes().as_slice())
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<(Vec<u8>,)> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT bytes FROM plugin_files WHERE digest = $1",
+            digest.as_bytes().as_slice()
+        )?;
         Ok(row.map(|(bytes,)| bytes))
     }
 
@@ -239,11 +250,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn previous_version(&self, name: &PluginName) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> =
-            sqlx::query_as("SELECT version FROM plugin_activations WHERE plugin = $1 AND undone = 0 ORDER BY seq DESC LIMIT 1 OFFSET 1")
-                .bind(name.as_str())
-                .fetch_optional(&self.readers)
-                .await?;
+        let row: Option<(String,)> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT version FROM plugin_activations WHERE plugin = $1 AND undone = 0 ORDER BY seq DESC LIMIT 1 OFFSET 1",
+            name.as_str()
+        )?;
         Ok(row.map(|(version,)| version))
     }
 }
@@ -254,34 +266,38 @@ impl Write {
     /// # Errors
     /// `Conflict(PluginVersion)` where this version exists, `Unavailable`.
     pub async fn insert_version(&mut self, kind: PluginKind, version: &VersionRecord, bytes: &[u8]) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO plugins (name, kind) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
-            .bind(version.plugin.as_str())
-            .bind(kind.as_str())
-            .execute(self.connection())
-            .await?;
-        sqlx::query("INSERT INTO plugin_files (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING")
-            .bind(version.digest.as_bytes().as_slice())
-            .bind(bytes)
-            .execute(self.connection())
-            .await?;
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO plugins (name, kind) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET name = excluded.name",
+            version.plugin.as_str(),
+            kind.as_str()
+        )?;
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO plugin_files (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
+            version.digest.as_bytes().as_slice(),
+            bytes
+        )?;
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO plugin_versions (plugin, version, digest, state, state_detail, size_bytes, wit, description, wants, \
              uploaded_at, uploaded_by, activated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(version.plugin.as_str())
-        .bind(&version.version)
-        .bind(version.digest.as_bytes().as_slice())
-        .bind(version.state.as_str())
-        .bind(&version.state_detail)
-        .bind(to_i64(version.size_bytes, "plugin size")?)
-        .bind(&version.wit)
-        .bind(&version.description)
-        .bind(json(&version.wants)?)
-        .bind(version.uploaded_at.as_micros())
-        .bind(&version.uploaded_by)
-        .bind(version.activated_at.map(Timestamp::as_micros))
-        .execute(self.connection())
-        .await?;
+            version.plugin.as_str(),
+            &version.version,
+            version.digest.as_bytes().as_slice(),
+            version.state.as_str(),
+            &version.state_detail,
+            to_i64(version.size_bytes, "plugin size")?,
+            &version.wit,
+            &version.description,
+            json(&version.wants)?,
+            version.uploaded_at.as_micros(),
+            &version.uploaded_by,
+            version.activated_at.map(Timestamp::as_micros)
+        )?;
         self.changed(ChangeKind::Plugin, version.plugin.as_str()).await
     }
 
@@ -296,14 +312,16 @@ impl Write {
         state: VersionState,
         detail: Option<&str>,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE plugin_versions SET state = $3, state_detail = $4 WHERE plugin = $1 AND version = $2")
-            .bind(plugin.as_str())
-            .bind(version)
-            .bind(state.as_str())
-            .bind(detail)
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() == 1 {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE plugin_versions SET state = $3, state_detail = $4 WHERE plugin = $1 AND version = $2",
+            plugin.as_str(),
+            version,
+            state.as_str(),
+            detail
+        )?;
+        if done == 1 {
             self.changed(ChangeKind::Plugin, plugin.as_str()).await?;
             return Ok(true);
         }
@@ -315,24 +333,27 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn activate_version(&mut self, plugin: &PluginName, version: &str, at: Timestamp, by: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        self.lock_plugin(plugin).await?;
+        let done = sql!(
+            execute,
+            self.connection(),
             "UPDATE plugins SET active_version = $2 WHERE name = $1 AND (active_version IS NULL OR active_version <> $2) \
              AND EXISTS (SELECT 1 FROM plugin_versions WHERE plugin = $1 AND version = $2 AND state = 'ready')",
-        )
-        .bind(plugin.as_str())
-        .bind(version)
-        .execute(self.connection())
-        .await?;
-        if done.rows_affected() != 1 {
+            plugin.as_str(),
+            version
+        )?;
+        if done != 1 {
             return Ok(false);
         }
-        sqlx::query("INSERT INTO plugin_activations (plugin, version, at, by_name) VALUES ($1, $2, $3, $4)")
-            .bind(plugin.as_str())
-            .bind(version)
-            .bind(at.as_micros())
-            .bind(by)
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO plugin_activations (plugin, version, at, by_name) VALUES ($1, $2, $3, $4)",
+            plugin.as_str(),
+            version,
+            at.as_micros(),
+            by
+        )?;
         self.activated(plugin, version, at).await?;
         Ok(true)
     }
@@ -343,23 +364,29 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn roll_back_version(&mut self, plugin: &PluginName, at: Timestamp) -> Result<Option<(String, String)>, StoreError> {
-        let rows: Vec<(i64, String)> =
-            sqlx::query_as("SELECT seq, version FROM plugin_activations WHERE plugin = $1 AND undone = 0 ORDER BY seq DESC LIMIT 2")
-                .bind(plugin.as_str())
-                .fetch_all(self.connection())
-                .await?;
+        self.lock_plugin(plugin).await?;
+        let rows: Vec<(i64, String)> = sql!(
+            fetch_all,
+            self.connection(),
+            "SELECT seq, version FROM plugin_activations WHERE plugin = $1 AND undone = 0 ORDER BY seq DESC LIMIT 2",
+            plugin.as_str()
+        )?;
         let [(seq, left), (_, came)] = rows.as_slice() else {
             return Ok(None);
         };
-        sqlx::query("UPDATE plugin_activations SET undone = 1 WHERE seq = $1")
-            .bind(seq)
-            .execute(self.connection())
-            .await?;
-        sqlx::query("UPDATE plugins SET active_version = $2 WHERE name = $1")
-            .bind(plugin.as_str())
-            .bind(came)
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "UPDATE plugin_activations SET undone = 1 WHERE seq = $1",
+            seq
+        )?;
+        sql!(
+            execute,
+            self.connection(),
+            "UPDATE plugins SET active_version = $2 WHERE name = $1",
+            plugin.as_str(),
+            came
+        )?;
         self.activated(plugin, came, at).await?;
         Ok(Some((left.clone(), came.clone())))
     }
@@ -370,36 +397,49 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete_version(&mut self, plugin: &PluginName, version: &str) -> Result<bool, StoreError> {
-        let gone: Option<(Vec<u8>,)> = sqlx::query_as(
+        self.lock_plugin(plugin).await?;
+        let gone: Option<(Vec<u8>,)> = sql!(
+            fetch_optional,
+            self.connection(),
             "DELETE FROM plugin_versions WHERE plugin = $1 AND version = $2 \
              AND NOT EXISTS (SELECT 1 FROM plugins WHERE name = $1 AND active_version = $2) RETURNING digest",
-        )
-        .bind(plugin.as_str())
-        .bind(version)
-        .fetch_optional(self.connection())
-        .await?;
+            plugin.as_str(),
+            version
+        )?;
         let Some((digest,)) = gone else {
             return Ok(false);
         };
-        sqlx::query("DELETE FROM plugin_files WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM plugin_versions WHERE digest = $1)")
-            .bind(digest)
-            .execute(self.connection())
-            .await?;
-        sqlx::query("DELETE FROM plugins WHERE name = $1 AND NOT EXISTS (SELECT 1 FROM plugin_versions WHERE plugin = $1)")
-            .bind(plugin.as_str())
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "DELETE FROM plugin_files WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM plugin_versions WHERE digest = $1)",
+            digest
+        )?;
+        sql!(
+            execute,
+            self.connection(),
+            "DELETE FROM plugins WHERE name = $1 AND NOT EXISTS (SELECT 1 FROM plugin_versions WHERE plugin = $1)",
+            plugin.as_str()
+        )?;
         self.changed(ChangeKind::Plugin, plugin.as_str()).await?;
         Ok(true)
     }
 
+    /// Keeps others from activating or deleting versions of a plugin until this transaction ends.
+    async fn lock_plugin(&mut self, plugin: &PluginName) -> Result<(), StoreError> {
+        let _row: Option<(String,)> = sql!(lock, self.connection(), "SELECT name FROM plugins WHERE name = $1", plugin.as_str())?;
+        Ok(())
+    }
+
     async fn activated(&mut self, plugin: &PluginName, version: &str, at: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("UPDATE plugin_versions SET activated_at = $3 WHERE plugin = $1 AND version = $2")
-            .bind(plugin.as_str())
-            .bind(version)
-            .bind(at.as_micros())
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "UPDATE plugin_versions SET activated_at = $3 WHERE plugin = $1 AND version = $2",
+            plugin.as_str(),
+            version,
+            at.as_micros()
+        )?;
         self.changed(ChangeKind::Plugin, plugin.as_str()).await
     }
 }

@@ -9,6 +9,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::convert::{from_json, json};
+use crate::sql::sql;
 use crate::{ChangeKind, Store, StoreError, Write};
 
 /// A rule, as stored.
@@ -78,11 +79,11 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn rules(&self) -> Result<Vec<Rule>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, name, gate, target, position, effect, config_revision, enabled, example FROM rules ORDER BY gate, position, name",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
+            "SELECT id, name, gate, target, position, effect, config_revision, enabled, example FROM rules ORDER BY gate, position, name"
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -91,13 +92,13 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn rules_of_plugin(&self, plugin: &PluginName) -> Result<Vec<Rule>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
             "SELECT id, name, gate, target, position, effect, config_revision, enabled, example FROM rules \
              WHERE plugin = $1 ORDER BY gate, position, name",
-        )
-        .bind(plugin.as_str())
-        .fetch_all(&self.readers)
-        .await?;
+            plugin.as_str()
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -106,10 +107,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn provider(&self, purpose: ProviderPurpose) -> Result<Option<Provider>, StoreError> {
-        let row: Option<(String, String)> = sqlx::query_as("SELECT plugin, config FROM providers WHERE purpose = $1")
-            .bind(purpose.as_str())
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<(String, String)> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT plugin, config FROM providers WHERE purpose = $1",
+            purpose.as_str()
+        )?;
         row.map(|(plugin, config)| {
             Ok(Provider {
                 plugin: plugin.parse().map_err(|_| StoreError::Invalid { what: "plugin name" })?,
@@ -130,23 +133,23 @@ impl Write {
             RuleEffect::Close => None,
             RuleEffect::Ask { plugin, .. } => Some(plugin.as_str()),
         };
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO rules (id, name, gate, target, target_id, position, effect, plugin, config_revision, enabled, example) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(rule.id.as_uuid())
-        .bind(&rule.name)
-        .bind(rule.gate.as_str())
-        .bind(json(&rule.target)?)
-        .bind(target_id(&rule.target))
-        .bind(i64::from(rule.position))
-        .bind(json(&rule.effect)?)
-        .bind(plugin)
-        .bind(rule.config_revision)
-        .bind(rule.enabled)
-        .bind(rule.example)
-        .execute(self.connection())
-        .await?;
+            rule.id.as_uuid(),
+            &rule.name,
+            rule.gate.as_str(),
+            json(&rule.target)?,
+            target_id(&rule.target),
+            i64::from(rule.position),
+            json(&rule.effect)?,
+            plugin,
+            rule.config_revision,
+            rule.enabled,
+            rule.example
+        )?;
         self.changed(ChangeKind::Rule, &rule.id.to_string()).await
     }
 
@@ -159,13 +162,15 @@ impl Write {
             RuleEffect::Close => None,
             RuleEffect::Ask { plugin, .. } => Some(plugin.as_str()),
         };
-        let done = sqlx::query("UPDATE rules SET effect = $2, plugin = $3, config_revision = config_revision + 1 WHERE id = $1")
-            .bind(rule.as_uuid())
-            .bind(json(effect)?)
-            .bind(plugin)
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() == 1 {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE rules SET effect = $2, plugin = $3, config_revision = config_revision + 1 WHERE id = $1",
+            rule.as_uuid(),
+            json(effect)?,
+            plugin
+        )?;
+        if done == 1 {
             self.changed(ChangeKind::Rule, &rule.to_string()).await?;
             return Ok(true);
         }
@@ -177,11 +182,8 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete_rule(&mut self, rule: RuleId) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM rules WHERE id = $1")
-            .bind(rule.as_uuid())
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() == 1 {
+        let done = sql!(execute, self.connection(), "DELETE FROM rules WHERE id = $1", rule.as_uuid())?;
+        if done == 1 {
             self.changed(ChangeKind::Rule, &rule.to_string()).await?;
             return Ok(true);
         }
@@ -190,10 +192,12 @@ impl Write {
 
     /// Deletes the rules that stand on a target which goes away.
     pub(crate) async fn delete_rules_of_target(&mut self, target: Uuid) -> Result<(), StoreError> {
-        let gone: Vec<(Uuid,)> = sqlx::query_as("DELETE FROM rules WHERE target_id = $1 RETURNING id")
-            .bind(target)
-            .fetch_all(self.connection())
-            .await?;
+        let gone: Vec<(Uuid,)> = sql!(
+            fetch_all,
+            self.connection(),
+            "DELETE FROM rules WHERE target_id = $1 RETURNING id",
+            target
+        )?;
         for (id,) in gone {
             self.changed(ChangeKind::Rule, &id.to_string()).await?;
         }
@@ -205,15 +209,15 @@ impl Write {
     /// # Errors
     /// `Json`, `Unavailable`.
     pub async fn set_provider(&mut self, purpose: ProviderPurpose, provider: &Provider) -> Result<(), StoreError> {
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO providers (purpose, plugin, config) VALUES ($1, $2, $3) \
              ON CONFLICT (purpose) DO UPDATE SET plugin = excluded.plugin, config = excluded.config",
-        )
-        .bind(purpose.as_str())
-        .bind(provider.plugin.as_str())
-        .bind(json(&provider.config)?)
-        .execute(self.connection())
-        .await?;
+            purpose.as_str(),
+            provider.plugin.as_str(),
+            json(&provider.config)?
+        )?;
         self.changed(ChangeKind::Provider, purpose.as_str()).await
     }
 }

@@ -4,6 +4,7 @@ use gatewright_core::{SecretId, SessionId, Timestamp};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::sql::sql;
 use crate::{Store, StoreError, Write};
 
 /// A sealed entry.
@@ -65,10 +66,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn sealed_secret(&self, id: SecretId) -> Result<Option<SealedSecret>, StoreError> {
-        let row: Option<Row> = sqlx::query_as("SELECT id, label, target, session_id, nonce, sealed, created_at FROM secrets WHERE id = $1")
-            .bind(id.as_uuid())
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<Row> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT id, label, target, session_id, nonce, sealed, created_at FROM secrets WHERE id = $1",
+            id.as_uuid()
+        )?;
         Ok(row.map(Into::into))
     }
 
@@ -77,12 +80,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn sealed_secrets_of(&self, session: SessionId) -> Result<Vec<SealedSecret>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
             "SELECT id, label, target, session_id, nonce, sealed, created_at FROM secrets WHERE session_id = $1 ORDER BY label, id",
-        )
-        .bind(session.as_uuid())
-        .fetch_all(&self.readers)
-        .await?;
+            session.as_uuid()
+        )?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 }
@@ -93,16 +96,18 @@ impl Write {
     /// # Errors
     /// `Conflict(Reference)`, `Unavailable`.
     pub async fn insert_secret(&mut self, secret: &SealedSecret) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO secrets (id, label, target, session_id, nonce, sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(secret.id.as_uuid())
-            .bind(&secret.label)
-            .bind(&secret.target)
-            .bind(secret.session.map(|id| id.as_uuid()))
-            .bind(&secret.nonce)
-            .bind(&secret.sealed)
-            .bind(secret.created_at.as_micros())
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO secrets (id, label, target, session_id, nonce, sealed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            secret.id.as_uuid(),
+            &secret.label,
+            &secret.target,
+            secret.session.map(|id| id.as_uuid()),
+            &secret.nonce,
+            &secret.sealed,
+            secret.created_at.as_micros()
+        )?;
         Ok(())
     }
 
@@ -111,10 +116,12 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete_secrets_of(&mut self, session: SessionId) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM secrets WHERE session_id = $1")
-            .bind(session.as_uuid())
-            .execute(self.connection())
-            .await?;
-        Ok(done.rows_affected())
+        let done = sql!(
+            execute,
+            self.connection(),
+            "DELETE FROM secrets WHERE session_id = $1",
+            session.as_uuid()
+        )?;
+        Ok(done)
     }
 }

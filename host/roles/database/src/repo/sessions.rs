@@ -8,9 +8,10 @@ use gatewright_core::{NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId}
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::nodes::{allocatable, reserved_on};
+use super::nodes::{lock_allocatable, reserved_on};
 use super::workspaces::{network, network_str, resources};
 use crate::convert::{from_json, json, to_i64};
+use crate::sql::sql;
 use crate::{ChangeKind, Store, StoreError, Write};
 
 /// A session with the names of its time.
@@ -159,10 +160,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(select!("WHERE id = $1"))
-            .bind(id.as_uuid())
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<Row> = sql!(fetch_optional, self.reader(), select!("WHERE id = $1"), id.as_uuid())?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -171,11 +169,13 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn session_by_request(&self, user: UserId, key: Uuid) -> Result<Option<SessionRecord>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(select!("WHERE user_id = $1 AND request_key = $2"))
-            .bind(user.as_uuid())
-            .bind(key)
-            .fetch_optional(&self.readers)
-            .await?;
+        let row: Option<Row> = sql!(
+            fetch_optional,
+            self.reader(),
+            select!("WHERE user_id = $1 AND request_key = $2"),
+            user.as_uuid(),
+            key
+        )?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -184,13 +184,15 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn sessions_of(&self, user: UserId, ended_after: Timestamp) -> Result<Vec<SessionRecord>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(select!(
-            "WHERE user_id = $1 AND (state NOT IN ('ended', 'failed') OR ended_at > $2) ORDER BY created_at DESC, id DESC LIMIT 200"
-        ))
-        .bind(user.as_uuid())
-        .bind(ended_after.as_micros())
-        .fetch_all(&self.readers)
-        .await?;
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
+            select!(
+                "WHERE user_id = $1 AND (state NOT IN ('ended', 'failed') OR ended_at > $2) ORDER BY created_at DESC, id DESC LIMIT 200"
+            ),
+            user.as_uuid(),
+            ended_after.as_micros()
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -199,9 +201,11 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn open_sessions(&self) -> Result<Vec<SessionRecord>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(select!("WHERE state NOT IN ('ended', 'failed') ORDER BY created_at, id"))
-            .fetch_all(&self.readers)
-            .await?;
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
+            select!("WHERE state NOT IN ('ended', 'failed') ORDER BY created_at, id")
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -210,12 +214,14 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn session_steps(&self, id: SessionId) -> Result<Vec<StepRecord>, StoreError> {
-        let rows: Vec<(String, i64, String)> =
-            sqlx::query_as("SELECT state, at, detail FROM session_steps WHERE session_id = $1 ORDER BY at, rowid")
-                .bind(id.as_uuid())
-                .fetch_all(&self.readers)
-                .await?;
-        rows.into_iter()
+        let rows: Vec<(String, i64, String)> = sql!(
+            fetch_all,
+            self.reader(),
+            "SELECT state, at, detail FROM session_steps WHERE session_id = $1 ORDER BY at",
+            id.as_uuid()
+        )?;
+        let mut steps = rows
+            .into_iter()
             .map(|(text, at, detail)| {
                 Ok(StepRecord {
                     state: state(&text)?,
@@ -223,7 +229,10 @@ impl Store {
                     detail,
                 })
             })
-            .collect()
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        // States only go forward, so of two within a microsecond the later one is the later state.
+        steps.sort_by_key(|step| (step.at, step.state));
+        Ok(steps)
     }
 
     /// Whether a user ever had a session of a workspace that became ready; of any workspace for none.
@@ -231,12 +240,13 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn had_ready_session(&self, user: UserId, icon: &str) -> Result<bool, StoreError> {
-        let row: Option<(i64,)> =
-            sqlx::query_as("SELECT 1 FROM sessions WHERE user_id = $1 AND workspace_icon = $2 AND ready_at IS NOT NULL LIMIT 1")
-                .bind(user.as_uuid())
-                .bind(icon)
-                .fetch_optional(&self.readers)
-                .await?;
+        let row: Option<(Uuid,)> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT id FROM sessions WHERE user_id = $1 AND workspace_icon = $2 AND ready_at IS NOT NULL LIMIT 1",
+            user.as_uuid(),
+            icon
+        )?;
         Ok(row.is_some())
     }
 }
@@ -247,22 +257,22 @@ impl Write {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn session(&mut self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(select!("WHERE id = $1"))
-            .bind(id.as_uuid())
-            .fetch_optional(self.connection())
-            .await?;
+        let row: Option<Row> = sql!(fetch_optional, self.connection(), select!("WHERE id = $1"), id.as_uuid())?;
         row.map(TryInto::try_into).transpose()
     }
 
-    /// How many sessions of a user are not final.
+    /// How many sessions of a user are not final. The user can't request another one elsewhere until this transaction ends.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn count_open_sessions_of(&mut self, user: UserId) -> Result<i64, StoreError> {
-        let (count,): (i64,) = sqlx::query_as("SELECT count(*) FROM sessions WHERE user_id = $1 AND state NOT IN ('ended', 'failed')")
-            .bind(user.as_uuid())
-            .fetch_one(self.connection())
-            .await?;
+        let _user: Option<(Uuid,)> = sql!(lock, self.connection(), "SELECT id FROM users WHERE id = $1", user.as_uuid())?;
+        let (count,): (i64,) = sql!(
+            fetch_one,
+            self.connection(),
+            "SELECT count(*) FROM sessions WHERE user_id = $1 AND state NOT IN ('ended', 'failed')",
+            user.as_uuid()
+        )?;
         Ok(count)
     }
 
@@ -271,29 +281,29 @@ impl Write {
     /// # Errors
     /// `Conflict(SessionRequest)` where the same request was made before, `OutOfRange`, `Unavailable`.
     pub async fn insert_session(&mut self, new: &NewSession, at: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO sessions (id, request_key, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, \
              cpu_millicores, memory_bytes, pids, shm_bytes, zone_id, client, state, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'requested', $16)",
-        )
-        .bind(new.id.as_uuid())
-        .bind(new.request_key)
-        .bind(new.user.as_uuid())
-        .bind(&new.user_name)
-        .bind(new.workspace.as_uuid())
-        .bind(&new.workspace_name)
-        .bind(&new.workspace_icon)
-        .bind(&new.image)
-        .bind(network_str(new.network))
-        .bind(i64::from(new.resources.cpu_millicores))
-        .bind(to_i64(new.resources.memory_bytes, "memory limit")?)
-        .bind(i64::from(new.resources.pids))
-        .bind(to_i64(new.resources.shm_bytes, "shm limit")?)
-        .bind(new.zone.as_uuid())
-        .bind(&new.client)
-        .bind(at.as_micros())
-        .execute(self.connection())
-        .await?;
+            new.id.as_uuid(),
+            new.request_key,
+            new.user.as_uuid(),
+            &new.user_name,
+            new.workspace.as_uuid(),
+            &new.workspace_name,
+            &new.workspace_icon,
+            &new.image,
+            network_str(new.network),
+            i64::from(new.resources.cpu_millicores),
+            to_i64(new.resources.memory_bytes, "memory limit")?,
+            i64::from(new.resources.pids),
+            to_i64(new.resources.shm_bytes, "shm limit")?,
+            new.zone.as_uuid(),
+            &new.client,
+            at.as_micros()
+        )?;
         self.stepped(new.id, SessionState::Requested, at, "").await
     }
 
@@ -310,12 +320,14 @@ impl Write {
             Reservation::Taken => {}
             other => return Ok(other),
         }
-        let done = sqlx::query("UPDATE sessions SET state = 'reserved', node_id = $2 WHERE id = $1 AND state = 'requested'")
-            .bind(id.as_uuid())
-            .bind(node.as_uuid())
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() != 1 {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE sessions SET state = 'reserved', node_id = $2 WHERE id = $1 AND state = 'requested'",
+            id.as_uuid(),
+            node.as_uuid()
+        )?;
+        if done != 1 {
             return Ok(Reservation::Moved);
         }
         self.stepped(id, SessionState::Reserved, at, detail).await?;
@@ -342,13 +354,15 @@ impl Write {
             Reservation::Taken => {}
             other => return Ok(other),
         }
-        let done = sqlx::query("UPDATE sessions SET node_id = $3 WHERE id = $1 AND state = 'creating' AND node_id = $2")
-            .bind(id.as_uuid())
-            .bind(old.as_uuid())
-            .bind(new.as_uuid())
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() != 1 {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE sessions SET node_id = $3 WHERE id = $1 AND state = 'creating' AND node_id = $2",
+            id.as_uuid(),
+            old.as_uuid(),
+            new.as_uuid()
+        )?;
+        if done != 1 {
             return Ok(Reservation::Moved);
         }
         self.stepped(id, SessionState::Creating, at, detail).await?;
@@ -373,14 +387,16 @@ impl Write {
             return Ok(false);
         }
         let ready_at = (to == SessionState::Ready).then_some(at.as_micros());
-        let done = sqlx::query("UPDATE sessions SET state = $3, ready_at = $4 WHERE id = $1 AND state = $2")
-            .bind(id.as_uuid())
-            .bind(from.as_str())
-            .bind(to.as_str())
-            .bind(ready_at)
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() != 1 {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE sessions SET state = $3, ready_at = $4 WHERE id = $1 AND state = $2",
+            id.as_uuid(),
+            from.as_str(),
+            to.as_str(),
+            ready_at
+        )?;
+        if done != 1 {
             return Ok(false);
         }
         self.stepped(id, to, at, detail).await?;
@@ -392,14 +408,14 @@ impl Write {
     /// # Errors
     /// `Json`, `Unavailable`.
     pub async fn begin_ending(&mut self, id: SessionId, reason: &EndReason, at: Timestamp, detail: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let done = sql!(
+            execute,
+            self.connection(),
             "UPDATE sessions SET state = 'ending', end_reason = $2 WHERE id = $1 AND state NOT IN ('ending', 'ended', 'failed')",
-        )
-        .bind(id.as_uuid())
-        .bind(json(reason)?)
-        .execute(self.connection())
-        .await?;
-        if done.rows_affected() != 1 {
+            id.as_uuid(),
+            json(reason)?
+        )?;
+        if done != 1 {
             return Ok(false);
         }
         self.stepped(id, SessionState::Ending, at, detail).await?;
@@ -419,13 +435,15 @@ impl Write {
             Some(EndReason::LaunchFailed(_) | EndReason::Interrupted) => SessionState::Failed,
             _ => SessionState::Ended,
         };
-        let done = sqlx::query("UPDATE sessions SET state = $2, ended_at = $3 WHERE id = $1 AND state = 'ending'")
-            .bind(id.as_uuid())
-            .bind(to.as_str())
-            .bind(at.as_micros())
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() != 1 {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE sessions SET state = $2, ended_at = $3 WHERE id = $1 AND state = 'ending'",
+            id.as_uuid(),
+            to.as_str(),
+            at.as_micros()
+        )?;
+        if done != 1 {
             return Ok(None);
         }
         self.delete_secrets_of(id).await?;
@@ -436,7 +454,7 @@ impl Write {
     }
 
     async fn room(&mut self, node: NodeId, wanted: &Resources) -> Result<Reservation, StoreError> {
-        let Some(all) = allocatable(self.connection(), node).await? else {
+        let Some(all) = lock_allocatable(self.connection(), node).await? else {
             return Ok(Reservation::NoNode);
         };
         let reserved = reserved_on(self.connection(), node).await?;
@@ -447,16 +465,16 @@ impl Write {
     }
 
     async fn stepped(&mut self, id: SessionId, state: SessionState, at: Timestamp, detail: &str) -> Result<(), StoreError> {
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO session_steps (session_id, state, at, detail) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (session_id, state, at) DO UPDATE SET detail = excluded.detail",
-        )
-        .bind(id.as_uuid())
-        .bind(state.as_str())
-        .bind(at.as_micros())
-        .bind(detail)
-        .execute(self.connection())
-        .await?;
+            id.as_uuid(),
+            state.as_str(),
+            at.as_micros(),
+            detail
+        )?;
         self.changed(ChangeKind::Session, &id.to_string()).await
     }
 }

@@ -6,6 +6,8 @@ use gatewright_ports::control::Membership;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::sql::sql;
+use crate::write::Exclusive;
 use crate::{ChangeKind, Store, StoreError, Write};
 
 /// A user with what only the control plane reads.
@@ -95,11 +97,16 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
-        let row: Option<UserRow> =
-            sqlx::query_as("SELECT id, name, password_hash, enabled, role, example, created_at FROM users WHERE name_key = $1")
-                .bind(name_key(name))
-                .fetch_optional(&self.readers)
-                .await?;
+        // PostgreSQL holds no text with a NUL, and refuses to be asked for it.
+        if name.contains('\0') {
+            return Ok(None);
+        }
+        let row: Option<UserRow> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT id, name, password_hash, enabled, role, example, created_at FROM users WHERE name_key = $1",
+            name_key(name)
+        )?;
         Ok(row.map(Into::into))
     }
 
@@ -108,11 +115,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn user(&self, id: UserId) -> Result<Option<UserRecord>, StoreError> {
-        let row: Option<UserRow> =
-            sqlx::query_as("SELECT id, name, password_hash, enabled, role, example, created_at FROM users WHERE id = $1")
-                .bind(id.as_uuid())
-                .fetch_optional(&self.readers)
-                .await?;
+        let row: Option<UserRow> = sql!(
+            fetch_optional,
+            self.reader(),
+            "SELECT id, name, password_hash, enabled, role, example, created_at FROM users WHERE id = $1",
+            id.as_uuid()
+        )?;
         Ok(row.map(Into::into))
     }
 
@@ -121,10 +129,11 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn users(&self) -> Result<Vec<UserRecord>, StoreError> {
-        let rows: Vec<UserRow> =
-            sqlx::query_as("SELECT id, name, password_hash, enabled, role, example, created_at FROM users ORDER BY name_key")
-                .fetch_all(&self.readers)
-                .await?;
+        let rows: Vec<UserRow> = sql!(
+            fetch_all,
+            self.reader(),
+            "SELECT id, name, password_hash, enabled, role, example, created_at FROM users ORDER BY name_key"
+        )?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
@@ -133,13 +142,13 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn groups_of(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
-        let rows: Vec<GroupRow> = sqlx::query_as(
+        let rows: Vec<GroupRow> = sql!(
+            fetch_all,
+            self.reader(),
             "SELECT g.id, g.name, g.priority, g.everyone, g.example FROM groups g \
              JOIN memberships m ON m.group_id = g.id WHERE m.user_id = $1 ORDER BY g.priority, g.name",
-        )
-        .bind(user.as_uuid())
-        .fetch_all(&self.readers)
-        .await?;
+            user.as_uuid()
+        )?;
         rows.into_iter()
             .map(|row| {
                 Ok(Membership {
@@ -156,9 +165,11 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn groups(&self) -> Result<Vec<GroupRecord>, StoreError> {
-        let rows: Vec<GroupRow> = sqlx::query_as("SELECT id, name, priority, everyone, example FROM groups ORDER BY priority, name")
-            .fetch_all(&self.readers)
-            .await?;
+        let rows: Vec<GroupRow> = sql!(
+            fetch_all,
+            self.reader(),
+            "SELECT id, name, priority, everyone, example FROM groups ORDER BY priority, name"
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 }
@@ -170,24 +181,27 @@ impl Write {
     /// `Conflict(UserName)`, `Unavailable`.
     pub async fn insert_user(&mut self, record: &UserRecord) -> Result<(), StoreError> {
         let id = record.user.id;
-        sqlx::query(
+        self.exclusive(Exclusive::Everyone).await?;
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO users (id, name, name_key, password_hash, enabled, role, example, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(id.as_uuid())
-        .bind(&record.user.name)
-        .bind(name_key(&record.user.name))
-        .bind(&record.password_hash)
-        .bind(record.user.enabled)
-        .bind(&record.user.role)
-        .bind(record.example)
-        .bind(record.user.created_at.as_micros())
-        .execute(self.connection())
-        .await?;
-        sqlx::query("INSERT INTO memberships (user_id, group_id) SELECT $1, id FROM groups WHERE everyone")
-            .bind(id.as_uuid())
-            .execute(self.connection())
-            .await?;
+            id.as_uuid(),
+            &record.user.name,
+            name_key(&record.user.name),
+            &record.password_hash,
+            record.user.enabled,
+            &record.user.role,
+            record.example,
+            record.user.created_at.as_micros()
+        )?;
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO memberships (user_id, group_id) SELECT $1, id FROM groups WHERE everyone",
+            id.as_uuid()
+        )?;
         self.changed(ChangeKind::User, &id.to_string()).await
     }
 
@@ -196,12 +210,14 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn set_password_hash(&mut self, user: UserId, hash: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE users SET password_hash = $2 WHERE id = $1")
-            .bind(user.as_uuid())
-            .bind(hash)
-            .execute(self.connection())
-            .await?;
-        Ok(done.rows_affected() == 1)
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE users SET password_hash = $2 WHERE id = $1",
+            user.as_uuid(),
+            hash
+        )?;
+        Ok(done == 1)
     }
 
     /// Enables or disables a user. False where there is no such user or nothing changed.
@@ -209,12 +225,14 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn set_user_enabled(&mut self, user: UserId, enabled: bool) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE users SET enabled = $2 WHERE id = $1 AND enabled <> $2")
-            .bind(user.as_uuid())
-            .bind(enabled)
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() == 1 {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE users SET enabled = $2 WHERE id = $1 AND enabled <> $2",
+            user.as_uuid(),
+            enabled
+        )?;
+        if done == 1 {
             self.changed(ChangeKind::User, &user.to_string()).await?;
             return Ok(true);
         }
@@ -226,11 +244,8 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete_user(&mut self, user: UserId) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM users WHERE id = $1")
-            .bind(user.as_uuid())
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() == 1 {
+        let done = sql!(execute, self.connection(), "DELETE FROM users WHERE id = $1", user.as_uuid())?;
+        if done == 1 {
             self.changed(ChangeKind::User, &user.to_string()).await?;
             return Ok(true);
         }
@@ -243,19 +258,24 @@ impl Write {
     /// `Conflict(GroupName)`, `Unavailable`.
     pub async fn insert_group(&mut self, record: &GroupRecord) -> Result<(), StoreError> {
         let group = &record.group;
-        sqlx::query("INSERT INTO groups (id, name, priority, everyone, example) VALUES ($1, $2, $3, $4, $5)")
-            .bind(group.id.as_uuid())
-            .bind(&group.name)
-            .bind(i64::from(group.priority))
-            .bind(record.everyone)
-            .bind(group.example)
-            .execute(self.connection())
-            .await?;
+        self.exclusive(Exclusive::Everyone).await?;
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO groups (id, name, priority, everyone, example) VALUES ($1, $2, $3, $4, $5)",
+            group.id.as_uuid(),
+            &group.name,
+            i64::from(group.priority),
+            record.everyone,
+            group.example
+        )?;
         if record.everyone {
-            sqlx::query("INSERT INTO memberships (user_id, group_id) SELECT id, $1 FROM users")
-                .bind(group.id.as_uuid())
-                .execute(self.connection())
-                .await?;
+            sql!(
+                execute,
+                self.connection(),
+                "INSERT INTO memberships (user_id, group_id) SELECT id, $1 FROM users",
+                group.id.as_uuid()
+            )?;
         }
         self.changed(ChangeKind::Group, &group.id.to_string()).await
     }
@@ -265,11 +285,13 @@ impl Write {
     /// # Errors
     /// `Conflict(Reference)` where one of them does not exist, `Unavailable`.
     pub async fn join_group(&mut self, user: UserId, group: GroupId) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO memberships (user_id, group_id) VALUES ($1, $2) ON CONFLICT (user_id, group_id) DO NOTHING")
-            .bind(user.as_uuid())
-            .bind(group.as_uuid())
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO memberships (user_id, group_id) VALUES ($1, $2) ON CONFLICT (user_id, group_id) DO NOTHING",
+            user.as_uuid(),
+            group.as_uuid()
+        )?;
         self.changed(ChangeKind::User, &user.to_string()).await
     }
 
@@ -279,11 +301,8 @@ impl Write {
     /// `Unavailable`.
     pub async fn delete_group(&mut self, group: GroupId) -> Result<bool, StoreError> {
         self.delete_rules_of_target(group.as_uuid()).await?;
-        let done = sqlx::query("DELETE FROM groups WHERE id = $1")
-            .bind(group.as_uuid())
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() == 1 {
+        let done = sql!(execute, self.connection(), "DELETE FROM groups WHERE id = $1", group.as_uuid())?;
+        if done == 1 {
             self.changed(ChangeKind::Group, &group.to_string()).await?;
             return Ok(true);
         }

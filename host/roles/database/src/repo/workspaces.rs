@@ -7,6 +7,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::convert::{to_i64, to_u32, to_u64};
+use crate::sql::sql;
 use crate::{ChangeKind, Store, StoreError, Write};
 
 /// A workspace with what only the control plane reads.
@@ -95,12 +96,12 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn workspaces(&self) -> Result<Vec<WorkspaceRecord>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
             "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, enabled, \
-             example, position FROM workspaces ORDER BY position, name",
-        )
-        .fetch_all(&self.readers)
-        .await?;
+             example, position FROM workspaces ORDER BY position, name"
+        )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -109,13 +110,13 @@ impl Store {
     /// # Errors
     /// `Unavailable`, `Invalid`.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<WorkspaceRecord>, StoreError> {
-        let row: Option<Row> = sqlx::query_as(
+        let row: Option<Row> = sql!(
+            fetch_optional,
+            self.reader(),
             "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, enabled, \
              example, position FROM workspaces WHERE id = $1",
-        )
-        .bind(id.as_uuid())
-        .fetch_optional(&self.readers)
-        .await?;
+            id.as_uuid()
+        )?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -124,9 +125,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn zones(&self) -> Result<Vec<Zone>, StoreError> {
-        let rows: Vec<(Uuid, String)> = sqlx::query_as("SELECT id, name FROM zones ORDER BY name")
-            .fetch_all(&self.readers)
-            .await?;
+        let rows: Vec<(Uuid, String)> = sql!(fetch_all, self.reader(), "SELECT id, name FROM zones ORDER BY name")?;
         Ok(rows
             .into_iter()
             .map(|(id, name)| Zone {
@@ -144,25 +143,25 @@ impl Write {
     /// `Conflict(WorkspaceName)`, `OutOfRange`, `Unavailable`.
     pub async fn insert_workspace(&mut self, record: &WorkspaceRecord) -> Result<(), StoreError> {
         let one = &record.workspace;
-        sqlx::query(
+        sql!(
+            execute,
+            self.connection(),
             "INSERT INTO workspaces (id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, \
              enabled, example, position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(one.id.as_uuid())
-        .bind(&one.name)
-        .bind(&one.description)
-        .bind(&one.icon)
-        .bind(&one.image)
-        .bind(i64::from(one.resources.cpu_millicores))
-        .bind(to_i64(one.resources.memory_bytes, "memory limit")?)
-        .bind(i64::from(one.resources.pids))
-        .bind(to_i64(one.resources.shm_bytes, "shm limit")?)
-        .bind(network_str(one.network))
-        .bind(one.enabled)
-        .bind(one.example)
-        .bind(record.position)
-        .execute(self.connection())
-        .await?;
+            one.id.as_uuid(),
+            &one.name,
+            &one.description,
+            &one.icon,
+            &one.image,
+            i64::from(one.resources.cpu_millicores),
+            to_i64(one.resources.memory_bytes, "memory limit")?,
+            i64::from(one.resources.pids),
+            to_i64(one.resources.shm_bytes, "shm limit")?,
+            network_str(one.network),
+            one.enabled,
+            one.example,
+            record.position
+        )?;
         self.changed(ChangeKind::Workspace, &one.id.to_string()).await
     }
 
@@ -172,11 +171,8 @@ impl Write {
     /// `Unavailable`.
     pub async fn delete_workspace(&mut self, id: WorkspaceId) -> Result<bool, StoreError> {
         self.delete_rules_of_target(id.as_uuid()).await?;
-        let done = sqlx::query("DELETE FROM workspaces WHERE id = $1")
-            .bind(id.as_uuid())
-            .execute(self.connection())
-            .await?;
-        if done.rows_affected() == 1 {
+        let done = sql!(execute, self.connection(), "DELETE FROM workspaces WHERE id = $1", id.as_uuid())?;
+        if done == 1 {
             self.changed(ChangeKind::Workspace, &id.to_string()).await?;
             return Ok(true);
         }
@@ -188,11 +184,13 @@ impl Write {
     /// # Errors
     /// `Conflict`, `Unavailable`.
     pub async fn insert_zone(&mut self, zone: &Zone) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO zones (id, name) VALUES ($1, $2)")
-            .bind(zone.id.as_uuid())
-            .bind(&zone.name)
-            .execute(self.connection())
-            .await?;
+        sql!(
+            execute,
+            self.connection(),
+            "INSERT INTO zones (id, name) VALUES ($1, $2)",
+            zone.id.as_uuid(),
+            &zone.name
+        )?;
         Ok(())
     }
 }

@@ -2,25 +2,31 @@
 
 use gatewright_core::gate::{Gate, Outcome};
 use gatewright_database::{Constraint, EventFilter, EventKind, Store, StoreError};
-use sqlx::Executor;
 
-use crate::support::{Folder, append, at, audit, verdict};
+use crate::support::{Site, append, at, audit, on_both, verdict};
 
-async fn filled() -> (Folder, Store) {
-    let folder = Folder::new();
-    let store = folder.open().await;
+on_both!(
+    an_event_is_appended_once_whoever_repeats_it,
+    events_are_found_by_what_is_asked_for,
+    verdicts_are_counted_for_each_plugin,
+    the_database_itself_refuses_to_change_the_record,
+    a_tampered_record_is_found_where_it_was_tampered_with,
+    a_row_with_a_hash_of_its_own_does_not_fit_the_next_one,
+);
+
+async fn filled(site: &Site) -> Store {
+    let store = site.open().await;
     for number in 1..=6 {
         assert!(append(&store, &audit(number, "login.succeeded")).await);
     }
     for (number, outcome) in [(7, Outcome::Allowed), (8, Outcome::Redacted), (9, Outcome::Denied)] {
         assert!(append(&store, &verdict(number, "dlp-clipboard", outcome)).await);
     }
-    (folder, store)
+    store
 }
 
-#[tokio::test]
-async fn an_event_is_appended_once_whoever_repeats_it() {
-    let (_folder, store) = filled().await;
+async fn an_event_is_appended_once_whoever_repeats_it(site: Site) {
+    let store = filled(&site).await;
     assert!(!append(&store, &audit(3, "something.else")).await);
     let report = store.verify_events(u32::MAX).await.unwrap();
     assert!(report.intact);
@@ -35,9 +41,8 @@ async fn an_event_is_appended_once_whoever_repeats_it() {
     assert_eq!(third.event, audit(3, "login.succeeded"));
 }
 
-#[tokio::test]
-async fn events_are_found_by_what_is_asked_for() {
-    let (_folder, store) = filled().await;
+async fn events_are_found_by_what_is_asked_for(site: Site) {
+    let store = filled(&site).await;
     let seqs = |filter: EventFilter| {
         let store = store.clone();
         async move {
@@ -111,9 +116,8 @@ async fn events_are_found_by_what_is_asked_for() {
     );
 }
 
-#[tokio::test]
-async fn verdicts_are_counted_for_each_plugin() {
-    let (_folder, store) = filled().await;
+async fn verdicts_are_counted_for_each_plugin(site: Site) {
+    let store = filled(&site).await;
     let plugin = "dlp-clipboard".parse().unwrap();
     let mut counts = store.count_verdicts_of_plugin(&plugin, at(8)).await.unwrap();
     counts.sort();
@@ -129,18 +133,16 @@ async fn verdicts_are_counted_for_each_plugin() {
     assert!(store.events_of_plugin(&"other".parse().unwrap(), 2).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn the_database_itself_refuses_to_change_the_record() {
-    let (folder, _store) = filled().await;
-    let mut raw = folder.raw().await;
+async fn the_database_itself_refuses_to_change_the_record(site: Site) {
+    let _store = filled(&site).await;
+    let mut raw = site.raw().await;
     for sql in ["UPDATE events SET user_name = 'someone'", "DELETE FROM events WHERE seq = 1"] {
-        let error: StoreError = raw.execute(sql).await.unwrap_err().into();
+        let error = raw.execute(sql).await.unwrap_err();
         assert!(matches!(error, StoreError::Conflict(Constraint::AppendOnly)), "{sql}: {error}");
     }
 }
 
-#[tokio::test]
-async fn a_tampered_record_is_found_where_it_was_tampered_with() {
+async fn a_tampered_record_is_found_where_it_was_tampered_with(site: Site) {
     for (sql, broken_at) in [
         ("UPDATE events SET body = replace(body, 'demo', 'evil') WHERE seq = 4", 4),
         // Only what it is looked up by: the body is untouched, and still it is found.
@@ -148,13 +150,13 @@ async fn a_tampered_record_is_found_where_it_was_tampered_with() {
         ("UPDATE events SET outcome = 'allowed' WHERE seq = 9", 9),
         ("DELETE FROM events WHERE seq = 5", 5),
         ("DELETE FROM event_plugins WHERE seq = 9; DELETE FROM events WHERE seq = 9", 9),
-        ("UPDATE event_head SET hash = zeroblob(32)", 10),
+        ("UPDATE event_head SET hash = prev FROM events WHERE events.seq = 9", 10),
     ] {
-        let (folder, store) = filled().await;
-        let mut raw = folder.raw().await;
-        raw.execute("DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete;")
-            .await
-            .unwrap();
+        // Each on a record of its own.
+        let site = site.another().await;
+        let store = filled(&site).await;
+        let mut raw = site.raw().await;
+        raw.unguard_events().await;
         assert!(store.verify_events(u32::MAX).await.unwrap().intact);
         raw.execute(sql).await.unwrap();
         let report = store.verify_events(u32::MAX).await.unwrap();
@@ -163,27 +165,18 @@ async fn a_tampered_record_is_found_where_it_was_tampered_with() {
     }
 }
 
-#[tokio::test]
-async fn a_row_with_a_hash_of_its_own_does_not_fit_the_next_one() {
+async fn a_row_with_a_hash_of_its_own_does_not_fit_the_next_one(site: Site) {
     use sha2::{Digest, Sha256};
-    let (folder, store) = filled().await;
-    let mut raw = folder.raw().await;
-    raw.execute("DROP TRIGGER events_no_update").await.unwrap();
-    let (prev, body): (Vec<u8>, String) = sqlx::query_as("SELECT prev, body FROM events WHERE seq = 4")
-        .fetch_one(&mut raw)
-        .await
-        .unwrap();
+    let store = filled(&site).await;
+    let mut raw = site.raw().await;
+    raw.unguard_events().await;
+    let (prev, body) = raw.link(4).await;
     let body = body.replace("192.0.2.1", "192.0.2.2");
     let mut hasher = Sha256::new();
     hasher.update(4_i64.to_be_bytes());
     hasher.update(&prev);
     hasher.update(body.as_bytes());
-    sqlx::query("UPDATE events SET body = $1, hash = $2 WHERE seq = 4")
-        .bind(body)
-        .bind(hasher.finalize().as_slice())
-        .execute(&mut raw)
-        .await
-        .unwrap();
+    raw.set_link(4, &body, hasher.finalize().as_slice()).await;
     assert_eq!(store.verify_events(u32::MAX).await.unwrap().broken_at, Some(5));
     // A check of the end alone begins behind it.
     assert!(store.verify_events(3).await.unwrap().intact);

@@ -1,6 +1,7 @@
 //! The store on a real file.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod concurrent;
 mod events;
 mod opening;
 mod plugins;

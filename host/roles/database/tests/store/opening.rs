@@ -5,17 +5,24 @@ use std::time::Duration;
 
 use gatewright_database::{ChangeKind, Store};
 
-use crate::support::{Folder, node, zone};
+use crate::support::{Site, node, on_both, zone};
+
+on_both!(
+    a_transaction_that_is_dropped_never_happened,
+    a_commit_wakes_whoever_waits_for_changes,
+    trimming_keeps_the_newest_of_each_kind,
+    a_heartbeat_alone_is_no_change,
+);
 
 #[tokio::test]
 async fn an_empty_folder_becomes_a_private_database_that_reopens() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+    let site = Site::sqlite();
+    let store = site.open().await;
     let mut write = store.begin().await.unwrap();
     write.set_setting("name", "value").await.unwrap();
     write.commit().await.unwrap();
     // While it is open, the log and its index lie beside it: private as well.
-    let data = folder.file().parent().unwrap().to_owned();
+    let data = site.file().parent().unwrap().to_owned();
     assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
     let mut files = 0;
     for entry in std::fs::read_dir(&data).unwrap() {
@@ -31,37 +38,35 @@ async fn an_empty_folder_becomes_a_private_database_that_reopens() {
     assert_eq!(files, 3, "database, write-ahead log and its index");
     store.close().await;
 
-    let again = folder.open().await;
+    let again = site.open().await;
     assert_eq!(again.setting("name").await.unwrap().as_deref(), Some("value"));
     assert_eq!(again.setting("other").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_file_that_others_could_read_is_closed_to_them() {
-    let folder = Folder::new();
-    std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
-    std::fs::write(folder.file(), "").unwrap();
-    std::fs::set_permissions(folder.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    let _store = folder.open().await;
-    assert_eq!(std::fs::metadata(folder.file()).unwrap().permissions().mode() & 0o777, 0o600);
+    let site = Site::sqlite();
+    std::fs::create_dir_all(site.file().parent().unwrap()).unwrap();
+    std::fs::write(site.file(), "").unwrap();
+    std::fs::set_permissions(site.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let _store = site.open().await;
+    assert_eq!(std::fs::metadata(site.file()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]
 async fn what_is_no_database_is_refused() {
-    let folder = Folder::new();
-    std::fs::create_dir_all(folder.file().parent().unwrap()).unwrap();
+    let site = Site::sqlite();
+    std::fs::create_dir_all(site.file().parent().unwrap()).unwrap();
     std::fs::write(
-        folder.file(),
+        site.file(),
         "this is a letter, and by no means short enough to be taken for an empty file",
     )
     .unwrap();
-    assert!(Store::open(&folder.file()).await.is_err());
+    assert!(Store::open(&site.file()).await.is_err());
 }
 
-#[tokio::test]
-async fn a_transaction_that_is_dropped_never_happened() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn a_transaction_that_is_dropped_never_happened(site: Site) {
+    let store = site.open().await;
     let before = *store.changes().borrow();
     let mut write = store.begin().await.unwrap();
     write.changed(ChangeKind::Rule, "x").await.unwrap();
@@ -72,10 +77,8 @@ async fn a_transaction_that_is_dropped_never_happened() {
     assert_eq!(store.newest_change(&ChangeKind::POLICY).await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn a_commit_wakes_whoever_waits_for_changes() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn a_commit_wakes_whoever_waits_for_changes(site: Site) {
+    let store = site.open().await;
     let mut changes = store.changes();
     let seen = *changes.borrow_and_update();
     let waiting = tokio::spawn(async move { *changes.wait_for(|now| *now > seen).await.unwrap() });
@@ -87,10 +90,8 @@ async fn a_commit_wakes_whoever_waits_for_changes() {
     assert_eq!(store.newest_change(&[ChangeKind::User]).await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn trimming_keeps_the_newest_of_each_kind() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn trimming_keeps_the_newest_of_each_kind(site: Site) {
+    let store = site.open().await;
     let mut write = store.begin().await.unwrap();
     write.changed(ChangeKind::Rule, "x").await.unwrap();
     for number in 0..20 {
@@ -104,10 +105,8 @@ async fn trimming_keeps_the_newest_of_each_kind() {
     assert_eq!(store.newest_change(&[ChangeKind::Rule]).await.unwrap(), revision);
 }
 
-#[tokio::test]
-async fn a_heartbeat_alone_is_no_change() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn a_heartbeat_alone_is_no_change(site: Site) {
+    let store = site.open().await;
     let zone = zone(&store).await;
     let mut status = node(5, 2);
     for (seen, degraded, changes) in [

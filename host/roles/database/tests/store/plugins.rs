@@ -3,7 +3,14 @@
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use gatewright_database::{Constraint, Store, StoreError, VersionRecord, VersionState};
 
-use crate::support::{Folder, at};
+use crate::support::{Site, at, on_both};
+
+on_both!(
+    only_what_is_ready_is_activated,
+    rolling_back_goes_down_the_activations_and_stops_at_the_first,
+    an_active_version_can_not_be_deleted_and_files_go_with_their_last_version,
+    a_version_exists_once,
+);
 
 fn name() -> PluginName {
     "dlp-clipboard".parse().unwrap()
@@ -26,9 +33,8 @@ fn version(number: u8, state: VersionState) -> VersionRecord {
     }
 }
 
-async fn stored(states: &[VersionState]) -> (Folder, Store) {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn stored(site: &Site, states: &[VersionState]) -> Store {
+    let store = site.open().await;
     let mut write = store.begin().await.unwrap();
     for (number, state) in (1..).zip(states) {
         write
@@ -37,7 +43,7 @@ async fn stored(states: &[VersionState]) -> (Folder, Store) {
             .unwrap();
     }
     write.commit().await.unwrap();
-    (folder, store)
+    store
 }
 
 async fn activate(store: &Store, version: &str) -> bool {
@@ -58,10 +64,9 @@ async fn active(store: &Store) -> Option<String> {
     store.plugin(&name()).await.unwrap().unwrap().active
 }
 
-#[tokio::test]
-async fn only_what_is_ready_is_activated() {
+async fn only_what_is_ready_is_activated(site: Site) {
     use VersionState::{Compiling, Failed, NeedsApproval, Ready, Uploaded};
-    let (_folder, store) = stored(&[Uploaded, Compiling, NeedsApproval, Failed, Ready]).await;
+    let store = stored(&site, &[Uploaded, Compiling, NeedsApproval, Failed, Ready]).await;
     for version in ["0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.9.0"] {
         assert!(!activate(&store, version).await, "{version}");
     }
@@ -73,9 +78,8 @@ async fn only_what_is_ready_is_activated() {
     assert_eq!(versions.first().unwrap().1, Digest::from_bytes([5; 32]));
 }
 
-#[tokio::test]
-async fn rolling_back_goes_down_the_activations_and_stops_at_the_first() {
-    let (_folder, store) = stored(&[VersionState::Ready; 3]).await;
+async fn rolling_back_goes_down_the_activations_and_stops_at_the_first(site: Site) {
+    let store = stored(&site, &[VersionState::Ready; 3]).await;
     assert_eq!(roll_back(&store).await, None);
     for version in ["0.1.0", "0.2.0", "0.3.0"] {
         assert!(activate(&store, version).await);
@@ -91,9 +95,8 @@ async fn rolling_back_goes_down_the_activations_and_stops_at_the_first() {
     assert_eq!(active(&store).await.as_deref(), Some("0.1.0"));
 }
 
-#[tokio::test]
-async fn an_active_version_can_not_be_deleted_and_files_go_with_their_last_version() {
-    let (_folder, store) = stored(&[VersionState::Ready; 2]).await;
+async fn an_active_version_can_not_be_deleted_and_files_go_with_their_last_version(site: Site) {
+    let store = stored(&site, &[VersionState::Ready; 2]).await;
     assert!(activate(&store, "0.1.0").await);
     assert!(activate(&store, "0.2.0").await);
     let mut write = store.begin().await.unwrap();
@@ -106,9 +109,8 @@ async fn an_active_version_can_not_be_deleted_and_files_go_with_their_last_versi
     assert_eq!(roll_back(&store).await, None, "what was deleted is nothing to go back to");
 }
 
-#[tokio::test]
-async fn a_version_exists_once() {
-    let (_folder, store) = stored(&[VersionState::Ready]).await;
+async fn a_version_exists_once(site: Site) {
+    let store = stored(&site, &[VersionState::Ready]).await;
     let mut write = store.begin().await.unwrap();
     let error = write
         .insert_version(PluginKind::Dlp, &version(1, VersionState::Ready), &[9])

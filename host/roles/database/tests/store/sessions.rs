@@ -7,17 +7,25 @@ use gatewright_core::session::{EndReason, SessionState};
 use gatewright_database::{Constraint, Reservation, SealedSecret, Store, StoreError};
 use uuid::Uuid;
 
-use crate::support::{Folder, at, new_session, node, request, zone};
+use crate::support::{Site, at, new_session, node, on_both, request, zone};
 
-async fn with_node(sessions: u32) -> (Folder, Store, NodeId, gatewright_core::ZoneId) {
-    let folder = Folder::new();
-    let store = folder.open().await;
+on_both!(
+    the_last_room_goes_to_one_session_only,
+    a_session_moves_only_from_the_state_that_it_is_in,
+    an_end_keeps_its_first_reason_and_takes_the_secrets_along,
+    a_failed_launch_ends_as_failed,
+    the_same_request_is_the_same_session,
+    a_session_changes_its_node_only_while_it_is_created,
+);
+
+async fn with_node(site: &Site, sessions: u32) -> (Store, NodeId, gatewright_core::ZoneId) {
+    let store = site.open().await;
     let zone = zone(&store).await;
     let status = node(5, sessions);
     let mut write = store.begin().await.unwrap();
     write.upsert_node(&status, zone, at(1)).await.unwrap();
     write.commit().await.unwrap();
-    (folder, store, status.node, zone)
+    (store, status.node, zone)
 }
 
 async fn reserve(store: &Store, id: SessionId, node: NodeId) -> Reservation {
@@ -34,9 +42,8 @@ async fn advance(store: &Store, id: SessionId, from: SessionState, to: SessionSt
     moved
 }
 
-#[tokio::test]
-async fn the_last_room_goes_to_one_session_only() {
-    let (_folder, store, node, zone) = with_node(1).await;
+async fn the_last_room_goes_to_one_session_only(site: Site) {
+    let (store, node, zone) = with_node(&site, 1).await;
     let (one, two) = (request(&store, 21, zone).await, request(&store, 22, zone).await);
     let (first, second) = tokio::join!(reserve(&store, one, node), reserve(&store, two, node));
     let mut outcomes = [first, second];
@@ -46,10 +53,9 @@ async fn the_last_room_goes_to_one_session_only() {
     assert_eq!(left.first().unwrap().headroom.sessions, 0);
 }
 
-#[tokio::test]
-async fn a_session_moves_only_from_the_state_that_it_is_in() {
+async fn a_session_moves_only_from_the_state_that_it_is_in(site: Site) {
     use SessionState::{Creating, Ending, Ready, Requested, Reserved, Starting, Waiting};
-    let (_folder, store, node, zone) = with_node(2).await;
+    let (store, node, zone) = with_node(&site, 2).await;
     let id = request(&store, 21, zone).await;
     assert!(!advance(&store, id, Reserved, Creating).await);
     assert_eq!(reserve(&store, id, node).await, Reservation::Taken);
@@ -70,9 +76,8 @@ async fn a_session_moves_only_from_the_state_that_it_is_in() {
     assert_eq!(states, [Requested, Reserved, Creating, Starting, Waiting, Ready]);
 }
 
-#[tokio::test]
-async fn an_end_keeps_its_first_reason_and_takes_the_secrets_along() {
-    let (_folder, store, node, zone) = with_node(1).await;
+async fn an_end_keeps_its_first_reason_and_takes_the_secrets_along(site: Site) {
+    let (store, node, zone) = with_node(&site, 1).await;
     let id = request(&store, 21, zone).await;
     assert_eq!(reserve(&store, id, node).await, Reservation::Taken);
     let secret = SealedSecret {
@@ -108,9 +113,8 @@ async fn an_end_keeps_its_first_reason_and_takes_the_secrets_along() {
     assert!(store.open_sessions().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn a_failed_launch_ends_as_failed() {
-    let (_folder, store, _node, zone) = with_node(1).await;
+async fn a_failed_launch_ends_as_failed(site: Site) {
+    let (store, _node, zone) = with_node(&site, 1).await;
     for (number, reason, state) in [
         (21, EndReason::LaunchFailed("No room.".into()), SessionState::Failed),
         (22, EndReason::Interrupted, SessionState::Failed),
@@ -126,9 +130,8 @@ async fn a_failed_launch_ends_as_failed() {
     }
 }
 
-#[tokio::test]
-async fn the_same_request_is_the_same_session() {
-    let (_folder, store, _node, zone) = with_node(1).await;
+async fn the_same_request_is_the_same_session(site: Site) {
+    let (store, _node, zone) = with_node(&site, 1).await;
     let mut write = store.begin().await.unwrap();
     write.insert_session(&new_session(21, zone, Some(77)), at(1)).await.unwrap();
     write.commit().await.unwrap();
@@ -141,9 +144,8 @@ async fn the_same_request_is_the_same_session() {
     assert_eq!(known.session.id.as_uuid(), Uuid::from_u128(21));
 }
 
-#[tokio::test]
-async fn a_session_changes_its_node_only_while_it_is_created() {
-    let (_folder, store, old, zone) = with_node(1).await;
+async fn a_session_changes_its_node_only_while_it_is_created(site: Site) {
+    let (store, old, zone) = with_node(&site, 1).await;
     let other = node(6, 1);
     let mut write = store.begin().await.unwrap();
     write.upsert_node(&other, zone, at(1)).await.unwrap();

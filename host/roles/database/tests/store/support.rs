@@ -1,4 +1,4 @@
-//! A store in a folder of its own, and records to put into it.
+//! A store in a folder or on the server, for one test alone, and records to put into it.
 
 use std::path::PathBuf;
 
@@ -7,39 +7,133 @@ use gatewright_core::event::{AuditRecord, Event, Item, RuleAnswer, VerdictRecord
 use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::record::{Network, User};
 use gatewright_core::{EventId, NodeId, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
-use gatewright_database::{NewSession, Store, UserRecord, Zone};
+use gatewright_database::testing::ScratchDatabase;
+use gatewright_database::{NewSession, Store, StoreAddress, StoreError, UserRecord, Zone};
 use gatewright_ports::agent_control::NodeStatus;
 use uuid::Uuid;
 
-pub(crate) struct Folder {
-    pub(crate) dir: tempfile::TempDir,
+/// Where a test's store is.
+pub(crate) enum Site {
+    Sqlite(tempfile::TempDir),
+    Postgres(ScratchDatabase),
 }
 
-impl Folder {
-    pub(crate) fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
+impl Site {
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        Self::Postgres(ScratchDatabase::create().await)
+    }
+
+    /// An empty one of the same kind.
+    pub(crate) async fn another(&self) -> Self {
+        match self {
+            Self::Sqlite(_) => Self::sqlite(),
+            Self::Postgres(_) => Self::postgres().await,
         }
     }
 
+    pub(crate) fn address(&self) -> StoreAddress {
+        match self {
+            Self::Sqlite(_) => self.file().into(),
+            Self::Postgres(scratch) => StoreAddress::Postgres(scratch.address()),
+        }
+    }
+
+    /// The file, where it is one.
     pub(crate) fn file(&self) -> PathBuf {
-        self.dir.path().join("data").join("gatewright.db")
+        match self {
+            Self::Sqlite(dir) => dir.path().join("data").join("gatewright.db"),
+            Self::Postgres(_) => unreachable!("not in a file"),
+        }
     }
 
     pub(crate) async fn open(&self) -> Store {
-        Store::open(&self.file()).await.unwrap()
+        Store::connect(&self.address()).await.unwrap()
     }
 
-    /// Somebody else with the file: what an intruder or an administrator's shell can do.
-    pub(crate) async fn raw(&self) -> sqlx::SqliteConnection {
+    /// Somebody else with the database: what an intruder or an administrator's shell can do.
+    pub(crate) async fn raw(&self) -> Raw {
         use sqlx::ConnectOptions;
-        sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(self.file())
-            .connect()
-            .await
-            .unwrap()
+        use std::str::FromStr;
+        match (self, self.address()) {
+            (Self::Sqlite(_), StoreAddress::File(path)) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                Raw::Sqlite(options.connect().await.unwrap())
+            }
+            (Self::Postgres(scratch), _) => {
+                let options = sqlx::postgres::PgConnectOptions::from_str(scratch.url()).unwrap();
+                Raw::Postgres(options.connect().await.unwrap())
+            }
+            _ => unreachable!(),
+        }
     }
 }
+
+/// A connection that nothing of ours guards.
+pub(crate) enum Raw {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+}
+
+impl Raw {
+    pub(crate) async fn execute(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        use sqlx::Executor;
+        match self {
+            Self::Sqlite(connection) => connection.execute(sql).await.map(drop)?,
+            Self::Postgres(connection) => connection.execute(sql).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// What a row of the record is chained to, and its body.
+    pub(crate) async fn link(&mut self, seq: i64) -> (Vec<u8>, String) {
+        const SQL: &str = "SELECT prev, body FROM events WHERE seq = $1";
+        match self {
+            Self::Sqlite(connection) => sqlx::query_as(SQL).bind(seq).fetch_one(connection).await.unwrap(),
+            Self::Postgres(connection) => sqlx::query_as(SQL).bind(seq).fetch_one(connection).await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn set_link(&mut self, seq: i64, body: &str, hash: &[u8]) {
+        const SQL: &str = "UPDATE events SET body = $2, hash = $3 WHERE seq = $1";
+        match self {
+            Self::Sqlite(connection) => drop(sqlx::query(SQL).bind(seq).bind(body).bind(hash).execute(connection).await.unwrap()),
+            Self::Postgres(connection) => drop(sqlx::query(SQL).bind(seq).bind(body).bind(hash).execute(connection).await.unwrap()),
+        }
+    }
+
+    /// Takes away what keeps the record of events from being changed.
+    pub(crate) async fn unguard_events(&mut self) {
+        self.execute(match self {
+            Self::Sqlite(_) => "DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete;",
+            Self::Postgres(_) => "DROP TRIGGER events_no_change ON events",
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// Runs each of these tests on both databases.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::support::Site::sqlite()).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::support::Site::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both;
 
 pub(crate) const fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)

@@ -5,7 +5,13 @@ use gatewright_core::record::Group;
 use gatewright_database::{Constraint, GroupRecord, LoginRecord, StoreError};
 use uuid::Uuid;
 
-use crate::support::{Folder, at, user};
+use crate::support::{Site, at, on_both, user};
+
+on_both!(
+    names_are_unique_without_regard_to_case,
+    a_group_for_everyone_has_everyone_in_it,
+    logins_end_with_their_user_and_by_age,
+);
 
 fn group(number: u128, name: &str, priority: i32, everyone: bool) -> GroupRecord {
     GroupRecord {
@@ -19,10 +25,8 @@ fn group(number: u128, name: &str, priority: i32, everyone: bool) -> GroupRecord
     }
 }
 
-#[tokio::test]
-async fn names_are_unique_without_regard_to_case() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn names_are_unique_without_regard_to_case(site: Site) {
+    let store = site.open().await;
     let mut write = store.begin().await.unwrap();
     write.insert_user(&user(1, "Zoë")).await.unwrap();
     write.commit().await.unwrap();
@@ -32,10 +36,8 @@ async fn names_are_unique_without_regard_to_case() {
     assert!(matches!(error, StoreError::Conflict(Constraint::UserName)), "{error}");
 }
 
-#[tokio::test]
-async fn a_group_for_everyone_has_everyone_in_it() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn a_group_for_everyone_has_everyone_in_it(site: Site) {
+    let store = site.open().await;
     let mut write = store.begin().await.unwrap();
     write.insert_user(&user(1, "before")).await.unwrap();
     write.insert_group(&group(10, "all-users", 1000, true)).await.unwrap();
@@ -63,10 +65,8 @@ async fn a_group_for_everyone_has_everyone_in_it() {
     assert!(matches!(error, StoreError::Conflict(Constraint::Reference)), "{error}");
 }
 
-#[tokio::test]
-async fn logins_end_with_their_user_and_by_age() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+async fn logins_end_with_their_user_and_by_age(site: Site) {
+    let store = site.open().await;
     let login = |number: u8, seen: i64| LoginRecord {
         token_hash: [number; 32],
         user: user(1, "").user.id,
