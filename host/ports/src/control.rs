@@ -1,6 +1,6 @@
 //! `Control`: what the other roles ask of the control plane.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,15 +9,43 @@ use gatewright_core::event::Event;
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use gatewright_core::record::Rule;
 use gatewright_core::session::{EndReason, SessionState};
-use gatewright_core::{GroupId, NodeId, SecretId, SessionId, UserId, WorkspaceId, ZoneId};
-use secrecy::SecretString;
+use gatewright_core::{GroupId, NodeId, NodeIdentity, SecretId, SessionId, UserId, WorkspaceId, ZoneId};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::agent_control::NodeStatus;
 
-/// What agents and connection proxies ask of the control plane.
+/// What agents, proxies and edges ask of the control plane. Where a method has a body here, it is that of a control
+/// plane without other nodes.
 #[async_trait]
 pub trait Control: Send + Sync {
+    /// A machine with a join token asks to be a node. The only call that needs no certificate.
+    ///
+    /// # Errors
+    /// `NotFound` for a token that is unknown, used up or expired, and for a request that is none; `Unavailable`.
+    async fn join(&self, request: JoinRequest) -> Result<Joined, ControlError> {
+        drop(request);
+        Err(ControlError::Unavailable)
+    }
+
+    /// A new certificate for a node, with the roles and zone that it has, and its address as it is now. A node asks for
+    /// itself. Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound` for a node that was removed; `Unavailable`.
+    async fn renew(&self, node: NodeId, request: RenewRequest) -> Result<Joined, ControlError> {
+        let _ = (node, request);
+        Err(ControlError::Unavailable)
+    }
+
+    /// What every node has to know of the others. Changes with `watch`.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    async fn deployment(&self) -> Result<Deployment, ControlError> {
+        Err(ControlError::Unavailable)
+    }
+
     /// An agent's sign of life and state.
     ///
     /// # Errors
@@ -72,6 +100,93 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// `NotFound`, `Unavailable`.
     async fn end_session(&self, session: SessionId, reason: EndReason) -> Result<(), ControlError>;
+}
+
+/// What a machine says to become a node.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// SHA-256 of the token's secret is what is stored; this is the secret's own text.
+    pub token: SecretText,
+    /// The certificate signing request of a key that was made there.
+    pub request: Der,
+    /// The name to be shown; unique.
+    pub name: String,
+    /// Where other nodes reach it, `host:port`; none for a node that only dials out.
+    pub address: Option<String>,
+}
+
+/// What a node says to have its certificate renewed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewRequest {
+    /// The certificate signing request.
+    pub request: Der,
+    /// Where other nodes reach it, `host:port`; none for a node that only dials out.
+    pub address: Option<String>,
+}
+
+/// A node's new certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The certificate, which says node, zone and roles.
+    pub certificate: Der,
+    /// The authority's own.
+    pub authority: Der,
+}
+
+/// What every node has to know of the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The deployment's own name: the label of its containers.
+    pub id: String,
+    /// The public keys that sign tickets, 32 bytes of Ed25519 each.
+    pub ticket_keys: Vec<Der>,
+    /// The nodes that were removed and whose certificates may not have run out yet.
+    pub removed: BTreeSet<NodeId>,
+    /// The nodes.
+    pub peers: Vec<Peer>,
+}
+
+/// One node, as the others know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Who it is.
+    #[serde(flatten)]
+    pub identity: NodeIdentity,
+    /// Where it listens for other nodes, `host:port`.
+    pub address: Option<String>,
+}
+
+/// Bytes that are text on the wire: hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Der(pub Vec<u8>);
+
+impl Serialize for Der {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Der {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        hex::decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A secret that crosses the wire between nodes, and is printed nowhere.
+#[derive(Clone)]
+pub struct SecretText(pub SecretString);
+
+impl Serialize for SecretText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose_secret())
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SecretString::deserialize(deserializer).map(Self)
+    }
 }
 
 /// What the gates decide by.

@@ -1,0 +1,92 @@
+//! `AgentControl` for one caller.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gatewright_core::SessionId;
+use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::{AgentControl, AgentError};
+use http::Response;
+use http_body_util::Full;
+
+use crate::caller::{About, Caller};
+use crate::method::Method;
+use crate::serve::{Answers, BadBody, body};
+use crate::wire::{Create, Nothing, OneSession, reply};
+
+/// An agent, as one caller may use it.
+#[derive(Clone)]
+pub struct GuardedAgent {
+    agent: Arc<dyn AgentControl>,
+    caller: Caller,
+}
+
+impl GuardedAgent {
+    /// Before `agent`, for `caller`.
+    #[must_use]
+    pub fn new(agent: Arc<dyn AgentControl>, caller: Caller) -> Self {
+        Self { agent, caller }
+    }
+
+    fn may(&self, method: Method) -> Result<(), AgentError> {
+        Ok(self.caller.may(method, About::All)?)
+    }
+}
+
+#[async_trait]
+impl AgentControl for GuardedAgent {
+    async fn status(&self) -> Result<NodeStatus, AgentError> {
+        self.may(Method::AgentStatus)?;
+        self.agent.status().await
+    }
+
+    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+        self.may(Method::AgentCreate)?;
+        self.agent.create(spec).await
+    }
+
+    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
+        self.may(Method::AgentStart)?;
+        self.agent.start(session).await
+    }
+
+    async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
+        self.may(Method::AgentWaitReady)?;
+        self.agent.wait_ready(session).await
+    }
+
+    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
+        self.may(Method::AgentDestroy)?;
+        self.agent.destroy(session).await
+    }
+
+    async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
+        self.may(Method::AgentList)?;
+        self.agent.list().await
+    }
+}
+
+#[async_trait]
+impl Answers for GuardedAgent {
+    async fn answer(&self, method: Method, bytes: &[u8]) -> Result<Option<Response<Full<Bytes>>>, BadBody> {
+        let session = || body::<OneSession>(bytes).map(|body| body.session);
+        let done = |outcome: Result<(), AgentError>| reply(outcome.map(|()| Nothing {}));
+        Ok(Some(match method {
+            Method::AgentStatus => reply(self.status().await),
+            Method::AgentCreate => {
+                let Create {
+                    mut spec,
+                    desktop_password,
+                } = body(bytes)?;
+                spec.desktop_password = desktop_password.map(|password| password.0);
+                done(self.create(spec).await)
+            }
+            Method::AgentStart => done(self.start(session()?).await),
+            Method::AgentWaitReady => done(self.wait_ready(session()?).await),
+            Method::AgentDestroy => done(self.destroy(session()?).await),
+            Method::AgentList => reply(self.list().await),
+            _ => return Ok(None),
+        }))
+    }
+}
