@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use gatewright_control::{PostgresAddress, StoreAddress};
 use gatewright_core::plugin::PluginName;
 use gatewright_identity::PublicOrigin;
 use schemars::JsonSchema;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 /// The configuration file.
@@ -68,10 +70,28 @@ pub struct AgentFile {
 pub struct StoreFile {
     /// The folder for database, keys and session folders. Default `/var/lib/gatewright`.
     pub data_dir: Option<PathBuf>,
+    /// A PostgreSQL database that several web-apps may share: `postgres://user:password@host:port/database`. Default: the SQLite
+    /// file `<data_dir>/gatewright.db`. A server on another machine has to prove who it is by TLS: `sslmode=verify-full` and the
+    /// public authorities, unless `?sslmode=` or `?sslrootcert=/file.pem` say otherwise.
+    #[serde(skip_serializing)]
+    pub url: Option<DatabaseUrl>,
+    /// The same, in a file of its own: it holds a password.
+    pub url_file: Option<PathBuf>,
     /// The master key of the vault, kept outside the database and its backups. Default `<data_dir>/master.key`.
     pub master_key_file: Option<PathBuf>,
     /// The folder with the plugins that a first start installs. Default: beside the binary, then none.
     pub bundled_plugins: Option<PathBuf>,
+}
+
+/// An address that may hold a password, and is shown to nobody.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl")
+    }
 }
 
 /// `[tls]`
@@ -107,7 +127,7 @@ pub struct GrantFile {
 }
 
 /// The configuration in force.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Conf {
     /// Where the edge listens.
     pub listen: SocketAddr,
@@ -118,6 +138,9 @@ pub struct Conf {
     pub agent: AgentConf,
     /// The folder for everything.
     pub data_dir: PathBuf,
+    /// The database, shown without its password.
+    #[serde(serialize_with = "displayed")]
+    pub database: StoreAddress,
     /// The vault's master key.
     pub master_key_file: PathBuf,
     /// The plugins that a first start installs.
@@ -231,6 +254,7 @@ impl Conf {
             listen,
             public_url,
             agent: AgentConf::new(file.agent, flags.engine)?,
+            database: database(file.store.url, file.store.url_file.as_deref(), &data_dir)?,
             master_key_file: file.store.master_key_file.unwrap_or_else(|| data_dir.join("master.key")),
             bundled_plugins: flags.bundled_plugins.or(file.store.bundled_plugins),
             data_dir,
@@ -283,6 +307,24 @@ fn grants(file: BTreeMap<String, GrantFile>) -> anyhow::Result<BTreeMap<PluginNa
     Ok(grants)
 }
 
+/// The database that the file names. No message repeats what was written: it may hold a password.
+fn database(url: Option<DatabaseUrl>, url_file: Option<&Path>, data_dir: &Path) -> anyhow::Result<StoreAddress> {
+    let (url, field) = match (url, url_file) {
+        (Some(_), Some(_)) => bail!("store.url and store.url_file say the same: give one of them"),
+        (None, None) => return Ok(data_dir.join("gatewright.db").into()),
+        (Some(url), None) => (SecretString::from(url.0), "store.url"),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("store.url_file {} can't be read", path.display()))?;
+            (SecretString::from(text), "store.url_file")
+        }
+    };
+    Ok(StoreAddress::Postgres(PostgresAddress::parse(&url).context(field)?))
+}
+
+fn displayed<S: serde::Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
 fn secs<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(duration.as_secs())
 }
@@ -329,6 +371,19 @@ mod tests {
     }
 
     #[test]
+    fn a_database_is_named_without_its_password() {
+        let conf = conf("[store]\nurl = 'postgres://gate:s3cret@db.example.org/desk'").unwrap();
+        let shown = toml::to_string(&conf).unwrap();
+        assert!(shown.contains("database = \"postgres://gate@db.example.org:5432/desk\""), "{shown}");
+        assert!(!format!("{shown}{conf:?}").contains("s3cret"));
+        let error = format!(
+            "{:#}",
+            super::tests::conf("[store]\nurl = 'mysql://gate:s3cret@db/desk'").unwrap_err()
+        );
+        assert!(error.contains("store.url") && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
     fn what_can_not_be_is_named() {
         for (text, says) in [
             ("[dedicated_proxy]\nlisten = 'here'", "listen"),
@@ -340,6 +395,8 @@ mod tests {
             ("[grants.'No Name']", "No Name"),
             ("[limits]\nclipboard_max_bytes = 1", "clipboard_max_bytes"),
             ("[limits]\nunknown = 1", "unknown"),
+            ("[store]\nurl = 'postgres://a/b'\nurl_file = '/c'", "give one"),
+            ("[store]\nurl_file = '/no/such/file'", "store.url_file"),
         ] {
             let error = format!("{:#}", conf(text).unwrap_err());
             assert!(error.contains(says), "{text}: {error}");

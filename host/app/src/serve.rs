@@ -48,8 +48,11 @@ pub(crate) async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: Cancellat
         .map(|(name, grants)| (name.clone(), Approved::endpoints(grants.iter())));
     let approvals: std::collections::BTreeMap<_, _> = approvals.collect();
     let engine = Arc::new(HostEngine::new(Arc::clone(&plugins), approvals.clone()));
-    let (control, report) = ControlPlane::open(control_config(&conf, &data, hooks)?, engine)
+    // A database that does not answer is waited for, until somebody says stop.
+    let opening = stop.run_until_cancelled(ControlPlane::open(control_config(&conf, &data, hooks)?, engine));
+    let (control, report) = opening
         .await
+        .context("stopped before the database answered")?
         .context("the control plane can't be opened")?;
     first_login::keep(data.path(), &report.passwords)?;
     for (file, why) in &report.bad_plugins {
@@ -193,6 +196,7 @@ fn plugin_host(data: &DataDir) -> anyhow::Result<Arc<PluginHost>> {
 fn control_config(conf: &Conf, data: &DataDir, hooks: Arc<dyn SagaHooks>) -> anyhow::Result<ControlConfig> {
     let watched_plugins = if conf.dev { Some(folder(data, "plugins")?) } else { None };
     Ok(ControlConfig {
+        database: conf.database.clone(),
         master_key: conf.master_key_file.clone(),
         first_plugins: conf.bundled_plugins.clone(),
         watched_plugins,

@@ -44,6 +44,8 @@ pub struct ControlConfig {
     pub node_timeout: Duration,
     /// How often each node is compared with the database.
     pub reconcile_every: Duration,
+    /// How long a session waits for another web-app when the one that drives it is gone.
+    pub lease: Duration,
     /// Sessions at once for one user.
     pub sessions_per_user: u32,
     /// What time it is.
@@ -68,6 +70,7 @@ impl ControlConfig {
             step_timeout: Duration::from_secs(120),
             node_timeout: Duration::from_secs(30),
             reconcile_every: Duration::from_secs(30),
+            lease: Duration::from_secs(15),
             sessions_per_user: 8,
             clock: Arc::new(SystemClock),
             hooks: Arc::new(NoHooks),

@@ -99,11 +99,14 @@ impl Control for ControlPlane {
     }
 
     async fn append_events(&self, events: Vec<Event>) -> Result<(), ControlError> {
-        let mut write = self.0.store.begin().await.map_err(unavailable)?;
-        for event in &events {
-            write.append_event(event).await.map_err(unavailable)?;
-        }
-        write.commit().await.map_err(unavailable)
+        let stored = self.0.store.retry(|| async {
+            let mut write = self.0.store.begin().await?;
+            for event in &events {
+                write.append_event(event).await?;
+            }
+            write.commit().await
+        });
+        stored.await.map_err(unavailable)
     }
 
     async fn end_session(&self, session: SessionId, reason: EndReason) -> Result<(), ControlError> {

@@ -1,6 +1,6 @@
 //! Errors that every operation shares.
 
-use gatewright_database::StoreError;
+use gatewright_database::{AsStoreError, StoreError};
 
 use crate::vault::VaultError;
 
@@ -19,6 +19,31 @@ pub enum Internal {
     /// The control plane is shutting down.
     #[error("control plane is shutting down")]
     Stopping,
+}
+
+impl Internal {
+    /// Whether another web-app has taken over what this one was doing.
+    pub(crate) const fn is_fenced(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Fenced))
+    }
+
+    /// Whether the same may succeed later, with nothing changed by a person.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Vault(VaultError::Store(error)) => error.is_unavailable(),
+            Self::Vault(_) | Self::Hash | Self::Stopping => false,
+        }
+    }
+}
+
+impl AsStoreError for Internal {
+    fn as_store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Vault(_) | Self::Hash | Self::Stopping => None,
+        }
+    }
 }
 
 /// Why the control plane could not be opened.

@@ -14,6 +14,7 @@ mod config;
 mod control_port;
 mod error;
 mod examples;
+mod follow;
 mod home;
 mod passwords;
 mod placement;

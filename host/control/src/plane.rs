@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use gatewright_core::event::{AuditRecord, Event, What};
 use gatewright_core::{EventId, NodeId, SessionId, Timestamp, ZoneId};
-use gatewright_database::{SessionRecord, Store};
+use gatewright_database::{SessionRecord, Store, StoreAddress, StoreError};
 use gatewright_ports::control::PolicySnapshot;
 use gatewright_ports::{AgentControl, ProxyControl};
 use tokio::sync::watch;
@@ -16,13 +18,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
 use crate::config::ControlConfig;
-use crate::error::OpenError;
+use crate::error::{Internal, OpenError};
 use crate::passwords::Passwords;
 use crate::plugins::engine::PluginEngine;
 use crate::random;
 use crate::seed::SeedReport;
 use crate::vault::Vault;
 use crate::views::SessionView;
+
+/// The first and the longest wait for a database that does not answer.
+const CONNECT_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// Longer than a first start takes: plugins are compiled in it.
+const START_WITHIN: Duration = Duration::from_secs(120);
+/// How often a start looks whether another one is done.
+const START_POLL: Duration = Duration::from_millis(100);
 
 /// The control plane. Cheap to clone; all clones are the same one.
 #[derive(Clone)]
@@ -35,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) passwords: Passwords,
     pub(crate) engine: Arc<dyn PluginEngine>,
+    /// This process, among those that take leases.
+    pub(crate) holder: uuid::Uuid,
     /// The one zone of a deployment that has no others.
     pub(crate) zone: ZoneId,
     pub(crate) policy: ArcSwapOption<PolicySnapshot>,
@@ -50,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) quarantined: Mutex<HashSet<SessionId>>,
     /// One upload at a time: compiling takes a core and memory.
     pub(crate) uploading: tokio::sync::Mutex<()>,
+    /// Whether a task takes up what other web-apps leave.
+    pub(crate) taking_over: AtomicBool,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -61,7 +74,33 @@ impl ControlPlane {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(config: ControlConfig, engine: Arc<dyn PluginEngine>) -> Result<(Self, SeedReport), OpenError> {
-        let store = Store::connect(&config.database).await?;
+        let store = connect(&config.database).await?;
+        let holder = random::id();
+        // Of many web-apps that start over an empty database, one fills it and the others find it filled.
+        let alone = loop {
+            match store.take_lease("start", holder, START_WITHIN).await? {
+                Some(lease) => break lease,
+                None => tokio::time::sleep(START_POLL).await,
+            }
+        };
+        let opened = Self::open_alone(config, engine, store.clone(), holder).await;
+        store.give_back_lease(&alone).await?;
+        let (plane, report) = opened?;
+        plane.watch_plugin_folder().map_err(OpenError::Watch)?;
+        plane.spawn(plane.clone().sweep());
+        if plane.0.store.is_shared() {
+            plane.spawn(plane.clone().follow_changes());
+        }
+        Ok((plane, report))
+    }
+
+    /// What only one web-app at a time does.
+    async fn open_alone(
+        config: ControlConfig,
+        engine: Arc<dyn PluginEngine>,
+        store: Store,
+        holder: uuid::Uuid,
+    ) -> Result<(Self, SeedReport), OpenError> {
         let vault = Vault::open(&config.master_key, &store).await?;
         let passwords = Passwords::new().await?;
         let zone = crate::seed::default_zone(&store).await?;
@@ -71,6 +110,7 @@ impl ControlPlane {
             vault,
             passwords,
             engine,
+            holder,
             zone,
             policy: ArcSwapOption::empty(),
             agents: RwLock::default(),
@@ -80,14 +120,21 @@ impl ControlPlane {
             watched: Mutex::default(),
             quarantined: Mutex::default(),
             uploading: tokio::sync::Mutex::default(),
+            taking_over: AtomicBool::new(false),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));
         let report = plane.seed().await?;
         plane.warm_plugins().await;
-        plane.watch_plugin_folder().map_err(OpenError::Watch)?;
-        plane.spawn(plane.clone().sweep());
         Ok((plane, report))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn ready(&self) -> Result<(), Internal> {
+        Ok(self.0.store.ping().await?)
     }
 
     /// Stops all tasks and closes the database. Sessions stay as they are: workspaces outlive the control plane.
@@ -172,6 +219,10 @@ impl ControlPlane {
         loop {
             tick.tick().await;
             let swept = async {
+                // Of many web-apps one does it.
+                if self.0.store.take_lease("sweep", self.0.holder, EVERY * 2).await?.is_none() {
+                    return Ok(());
+                }
                 let now = self.now();
                 let idle_since = Timestamp::from_micros(
                     now.as_micros()
@@ -185,6 +236,26 @@ impl ControlPlane {
             if let Err(error) = swept.await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Sweep failed");
             }
+        }
+    }
+}
+
+/// Opens the database. A server that does not answer is waited for, and said so: it may be starting too.
+async fn connect(address: &StoreAddress) -> Result<Store, StoreError> {
+    let mut wait = CONNECT_AGAIN.0;
+    loop {
+        match Store::connect(address).await {
+            Err(error) if error.is_unavailable() && matches!(address, StoreAddress::Postgres(_)) => {
+                tracing::error!(
+                    database = %address,
+                    error = &error as &dyn std::error::Error,
+                    "The database does not answer: trying again in {} s",
+                    wait.as_secs()
+                );
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(CONNECT_AGAIN.1);
+            }
+            other => return other,
         }
     }
 }

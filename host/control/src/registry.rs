@@ -58,10 +58,12 @@ impl ControlPlane {
 
     /// Notes what an agent says of its node.
     pub(crate) async fn note_heartbeat(&self, status: &NodeStatus) -> Result<(), Internal> {
-        let mut write = self.0.store.begin().await?;
-        write.upsert_node(status, self.0.zone, self.now()).await?;
-        write.commit().await?;
-        Ok(())
+        let stored = self.0.store.retry(|| async {
+            let mut write = self.0.store.begin().await?;
+            write.upsert_node(status, self.0.zone, self.now()).await?;
+            write.commit().await
+        });
+        stored.await.map_err(Internal::from)
     }
 
     /// Closes a session's streams on every proxy, as far as they answer in time.

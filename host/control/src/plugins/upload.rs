@@ -9,6 +9,7 @@ use crate::actor::Actor;
 use crate::error::Internal;
 use crate::plane::ControlPlane;
 use crate::plugins::engine::{BadPlugin, InspectedPlugin};
+use crate::plugins::warm::compile_lease;
 use crate::views::PluginView;
 
 /// What an upload left.
@@ -49,6 +50,9 @@ pub enum UploadError {
     Internal(#[from] Internal),
 }
 
+/// Longer than any compilation may take.
+const COMPILE_WITHIN: std::time::Duration = std::time::Duration::from_secs(300);
+
 impl From<gatewright_database::StoreError> for UploadError {
     fn from(error: gatewright_database::StoreError) -> Self {
         Self::Internal(error.into())
@@ -73,9 +77,14 @@ impl ControlPlane {
         };
         let digest = Digest::from_bytes(Sha256::digest(&bytes).into());
         let object = format!("{} {}", inspected.name, inspected.version);
+        let lease = compile_lease(&inspected.name, &inspected.version);
+        let lease = self.0.store.take_lease(&lease, self.0.holder, COMPILE_WITHIN).await?;
         self.store_version(&inspected, digest, &bytes, by, &object).await?;
 
         let (state, detail, prepared) = self.judge(&inspected, digest, &bytes).await;
+        if let Some(lease) = lease {
+            self.0.store.give_back_lease(&lease).await?;
+        }
         let mut write = self.0.store.begin().await?;
         write
             .set_version_state(&inspected.name, &inspected.version, state, detail.as_deref())

@@ -1,10 +1,19 @@
 //! At a start: what is stored and what this process has compiled are brought together again.
 
 use bytes::Bytes;
+use gatewright_core::plugin::PluginName;
 use gatewright_database::{VersionRecord, VersionState};
 
 use crate::error::Internal;
 use crate::plane::ControlPlane;
+
+/// What the names of all [`compile_lease`]s begin with.
+const COMPILE_LEASES: &str = "compile/";
+
+/// The lease of who compiles a version.
+pub(crate) fn compile_lease(plugin: &PluginName, version: &str) -> String {
+    format!("{COMPILE_LEASES}{plugin}/{version}")
+}
 
 impl ControlPlane {
     /// Compiles what placement needs, so that the first launch does not wait for it; takes up again versions whose approval has
@@ -16,9 +25,13 @@ impl ControlPlane {
     }
 
     async fn try_warm_plugins(&self) -> Result<(), Internal> {
+        // Another web-app may be compiling it right now.
+        let compiling = self.0.store.held_leases(COMPILE_LEASES).await?;
         for plugin in self.0.store.plugins().await? {
             for version in self.0.store.plugin_versions(&plugin.name).await? {
                 match version.state {
+                    VersionState::Compiling | VersionState::Uploaded
+                        if compiling.contains(&compile_lease(&version.plugin, &version.version)) => {}
                     VersionState::Compiling | VersionState::Uploaded => {
                         let detail = "The host stopped while it was compiled. Upload it again.";
                         self.settle(&version, VersionState::Failed, Some(detail)).await?;
@@ -28,11 +41,7 @@ impl ControlPlane {
                 }
             }
         }
-        let policy = self.policy_snapshot().await?;
-        if let Some(active) = policy.placement.as_ref().and_then(|provider| policy.plugins.get(&provider.plugin)) {
-            self.load_plugin(active.digest).await?;
-        }
-        Ok(())
+        self.load_placement().await
     }
 
     async fn ask_again(&self, version: &VersionRecord) -> Result<(), Internal> {

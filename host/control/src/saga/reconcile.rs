@@ -5,11 +5,15 @@ use std::error::Error;
 
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId};
+use gatewright_database::EventFilter;
 use gatewright_ports::AgentError;
 
 use crate::actor::Actor;
 use crate::error::Internal;
 use crate::plane::{ControlPlane, lock};
+
+/// What Activity calls a workspace that the database does not know.
+const QUARANTINED: &str = "session.quarantined";
 
 /// Why a node could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -93,9 +97,19 @@ impl ControlPlane {
         if !lock(&self.0.quarantined).insert(id) {
             return Ok(());
         }
+        // Another web-app may have told of it, or this one before it was started anew.
+        let filter = EventFilter {
+            action: Some(QUARANTINED.into()),
+            session: Some(id),
+            ..EventFilter::default()
+        };
+        if self.0.store.newest_event(&filter).await?.is_some() {
+            return Ok(());
+        }
         tracing::warn!(session = %id, %node, "Workspace is not in the database: left alone");
         let detail = format!("node {node} has a workspace that the database does not know; it was left alone");
-        self.append(&self.audit(&Actor::system(), "session.quarantined", format!("session {id}"), detail, true))
-            .await
+        let mut event = self.audit(&Actor::system(), QUARANTINED, format!("session {id}"), detail, true);
+        event.session = Some(id);
+        self.append(&event).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId};
-use gatewright_database::{Reservation, SealedSecret, SessionRecord, StoreError};
+use gatewright_database::{Lease, Reservation, SealedSecret, SessionRecord, StoreError};
 use gatewright_ports::AgentError;
 use gatewright_ports::agent_control::SessionSpec;
 use secrecy::SecretString;
@@ -36,6 +36,8 @@ const NOT_INSTALLED: &str = "This workspace is not installed on any machine yet.
 pub(crate) enum Stopped {
     /// Somebody else moved the session: it is ending.
     Moved,
+    /// Another web-app drives it now.
+    Fenced,
     /// A step failed.
     Failed(LaunchFailure),
 }
@@ -56,7 +58,10 @@ impl From<HookFailure> for Stopped {
 
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        internal(&error)
+        match error {
+            StoreError::Fenced => Self::Fenced,
+            other => internal(&other),
+        }
     }
 }
 
@@ -107,7 +112,7 @@ fn of_agent(step: &str, error: &AgentError) -> Stopped {
 
 impl ControlPlane {
     /// Takes a requested session to `Ready`.
-    pub(crate) async fn launch_steps(&self, record: &SessionRecord) -> Result<(), Stopped> {
+    pub(crate) async fn launch_steps(&self, record: &SessionRecord, lease: &Lease) -> Result<(), Stopped> {
         let id = record.session.id;
         let hooks = &self.0.config.hooks;
 
@@ -117,10 +122,10 @@ impl ControlPlane {
 
         let mut nodes: VecDeque<(NodeId, String)> = placed.order.iter().cloned().collect();
         hooks.before(Step::Reserve, id).await?;
-        let (mut node, password) = self.reserve(record, &mut nodes, &placed).await?;
+        let (mut node, password) = self.reserve(record, &mut nodes, &placed, lease).await?;
         hooks.after(Step::Reserve, id).await?;
 
-        self.advance(id, SessionState::Reserved, SessionState::Creating).await?;
+        self.advance(id, SessionState::Reserved, SessionState::Creating, lease).await?;
         hooks.before(Step::Create, id).await?;
         while let Err(error) = self.create_on(node, record, &password).await {
             let elsewhere = matches!(error, AgentError::NoCapacity { .. } | AgentError::ImageMissing { .. });
@@ -128,24 +133,24 @@ impl ControlPlane {
                 return Err(of_agent("create", &error));
             }
             self.clear(node, id).await?;
-            node = self.change_node(id, node, &mut nodes, &error).await?;
+            node = self.change_node(id, node, &mut nodes, &error, lease).await?;
         }
         hooks.after(Step::Create, id).await?;
 
-        self.advance(id, SessionState::Creating, SessionState::Starting).await?;
+        self.advance(id, SessionState::Creating, SessionState::Starting, lease).await?;
         hooks.before(Step::Start, id).await?;
         self.bounded("start", self.0.config.step_timeout, self.agent_of(node)?.start(id))
             .await?;
         hooks.after(Step::Start, id).await?;
 
-        self.advance(id, SessionState::Starting, SessionState::Waiting).await?;
+        self.advance(id, SessionState::Starting, SessionState::Waiting, lease).await?;
         hooks.before(Step::WaitReady, id).await?;
         self.bounded("wait", self.0.config.ready_timeout, self.agent_of(node)?.wait_ready(id))
             .await?;
         hooks.after(Step::WaitReady, id).await?;
 
         hooks.before(Step::Ready, id).await?;
-        self.declare_ready(record).await?;
+        self.declare_ready(record, lease).await?;
         // The session is usable from here on, so a failure behind this line ends it as a failed launch all the same.
         hooks.after(Step::Ready, id).await?;
         Ok(())
@@ -172,13 +177,14 @@ impl ControlPlane {
         record: &SessionRecord,
         nodes: &mut VecDeque<(NodeId, String)>,
         placed: &Placed,
+        lease: &Lease,
     ) -> Result<(NodeId, SecretString), Stopped> {
         let id = record.session.id;
         let password = random::password(DESKTOP_PASSWORD);
         let secret: SealedSecret = self.0.vault.seal(DESKTOP_LABEL, id, DESKTOP_SERVICE, &password, self.now())?;
         let mut detail = placed.summary();
         while let Some((node, name)) = nodes.pop_front() {
-            let mut write = self.0.store.begin().await?;
+            let mut write = self.begin_as(lease).await?;
             match write.reserve(id, node, self.now(), &detail).await? {
                 Reservation::Taken => {
                     write.insert_secret(&secret).await?;
@@ -239,10 +245,11 @@ impl ControlPlane {
         old: NodeId,
         nodes: &mut VecDeque<(NodeId, String)>,
         error: &AgentError,
+        lease: &Lease,
     ) -> Result<NodeId, Stopped> {
         let detail = format!("{old:?} could not: {}", chain_of(error));
         while let Some((new, _)) = nodes.pop_front() {
-            let mut write = self.0.store.begin().await?;
+            let mut write = self.begin_as(lease).await?;
             match write.change_node(id, old, new, self.now(), &detail).await? {
                 Reservation::Taken => {
                     write.commit().await?;
@@ -255,8 +262,8 @@ impl ControlPlane {
         Err(of_agent("create", error))
     }
 
-    async fn advance(&self, id: SessionId, from: SessionState, to: SessionState) -> Result<(), Stopped> {
-        let mut write = self.0.store.begin().await?;
+    async fn advance(&self, id: SessionId, from: SessionState, to: SessionState, lease: &Lease) -> Result<(), Stopped> {
+        let mut write = self.begin_as(lease).await?;
         if !write.advance(id, from, to, self.now(), "").await? {
             return Err(Stopped::Moved);
         }
@@ -265,9 +272,9 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn declare_ready(&self, record: &SessionRecord) -> Result<(), Stopped> {
+    async fn declare_ready(&self, record: &SessionRecord, lease: &Lease) -> Result<(), Stopped> {
         let id = record.session.id;
-        let mut write = self.0.store.begin().await?;
+        let mut write = self.begin_as(lease).await?;
         if !write
             .advance(id, SessionState::Waiting, SessionState::Ready, self.now(), "")
             .await?
@@ -296,14 +303,14 @@ impl ControlPlane {
 
     /// Begins the end of a session whose launch failed. The person gets a sentence with a reference, administrators the detail
     /// under the same reference.
-    pub(crate) async fn fail_launch(&self, id: SessionId, failure: &LaunchFailure) -> Result<(), Internal> {
+    pub(crate) async fn fail_launch(&self, id: SessionId, failure: &LaunchFailure, lease: &Lease) -> Result<(), Internal> {
         let Some(record) = self.0.store.session(id).await? else {
             return Ok(());
         };
         let mut event = self.audit_session(&self.owner(&record).await, "session.launch-failed", &record, &failure.detail, false);
         event.reference = random::reference();
         let text = format!("{}. Ref {}", failure.person, event.reference);
-        let mut write = self.0.store.begin().await?;
+        let mut write = self.begin_as(lease).await?;
         if write
             .begin_ending(id, &EndReason::LaunchFailed(text), self.now(), &failure.detail)
             .await?

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId};
-use gatewright_database::SessionRecord;
+use gatewright_database::{Lease, SessionRecord};
 use gatewright_ports::AgentError;
 
 use crate::actor::Actor;
@@ -39,11 +39,15 @@ impl From<gatewright_database::StoreError> for TryFailed {
 
 impl ControlPlane {
     /// Destroys an ending session. Returns only when nothing of it is left and the database says so.
-    pub(crate) async fn tear_down(&self, record: &SessionRecord) -> Result<(), Internal> {
+    pub(crate) async fn tear_down(&self, record: &SessionRecord, lease: &Lease) -> Result<(), Internal> {
         let id = record.session.id;
         let mut wait = BACKOFF_FIRST;
         let mut changed = self.0.agents_changed.subscribe();
-        while let Err(error) = self.try_tear_down(record).await {
+        while let Err(error) = self.try_tear_down(record, lease).await {
+            let error = match error {
+                TryFailed::Internal(internal) if internal.is_fenced() => return Err(internal),
+                other => other,
+            };
             tracing::warn!(session = %id, error = &error as &dyn Error, "Session is not gone yet");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -56,7 +60,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn try_tear_down(&self, record: &SessionRecord) -> Result<(), TryFailed> {
+    async fn try_tear_down(&self, record: &SessionRecord, lease: &Lease) -> Result<(), TryFailed> {
         let id = record.session.id;
         let hooks = &self.0.config.hooks;
         let reason = record.session.end.clone().unwrap_or(EndReason::Interrupted);
@@ -73,7 +77,7 @@ impl ControlPlane {
 
         hooks.before(Step::Finish, id).await?;
         let actor = self.owner(record).await;
-        let mut write = self.0.store.begin().await?;
+        let mut write = self.begin_as(lease).await?;
         if let Some(finished) = write.finish_session(id, self.now()).await? {
             let action = if finished.session.state == SessionState::Failed {
                 "session.failed"
@@ -98,11 +102,11 @@ impl ControlPlane {
     }
 
     /// Begins the end of a launch that the process which drove it did not finish.
-    pub(crate) async fn interrupt(&self, id: SessionId) -> Result<(), Internal> {
+    pub(crate) async fn interrupt(&self, id: SessionId, lease: &Lease) -> Result<(), Internal> {
         let Some(record) = self.0.store.session(id).await? else {
             return Ok(());
         };
-        let mut write = self.0.store.begin().await?;
+        let mut write = self.begin_as(lease).await?;
         if write
             .begin_ending(id, &EndReason::Interrupted, self.now(), "the host stopped during the launch")
             .await?

@@ -1,7 +1,7 @@
 //! Hooks that fail a step or hold the saga still in it.
 
 use std::sync::Mutex;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender};
 
 use async_trait::async_trait;
 use gatewright_control::{HookFailure, SagaHooks, Step};
@@ -76,5 +76,42 @@ impl SagaHooks for Freeze {
 
     async fn after(&self, step: Step, _: SessionId) -> Result<(), HookFailure> {
         self.check(step, When::After).await
+    }
+}
+
+/// Says when a step is reached, and holds the whole thread there until it is let go: a process that gets no time.
+pub(crate) struct Stall {
+    step: (Step, When),
+    reached: Mutex<Sender<()>>,
+    go: Mutex<Receiver<()>>,
+}
+
+impl Stall {
+    pub(crate) fn at(step: (Step, When), reached: Sender<()>, go: Receiver<()>) -> Self {
+        Self {
+            step,
+            reached: Mutex::new(reached),
+            go: Mutex::new(go),
+        }
+    }
+
+    fn check(&self, step: Step, when: When) {
+        if self.step == (step, when) {
+            self.reached.lock().unwrap().send(()).unwrap();
+            self.go.lock().unwrap().recv().unwrap();
+        }
+    }
+}
+
+#[async_trait]
+impl SagaHooks for Stall {
+    async fn before(&self, step: Step, _: SessionId) -> Result<(), HookFailure> {
+        self.check(step, When::Before);
+        Ok(())
+    }
+
+    async fn after(&self, step: Step, _: SessionId) -> Result<(), HookFailure> {
+        self.check(step, When::After);
+        Ok(())
     }
 }

@@ -10,4 +10,5 @@ mod login;
 mod plugins;
 mod reconcile;
 mod seed;
+mod shared;
 mod support;

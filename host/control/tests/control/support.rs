@@ -99,6 +99,14 @@ impl Site {
         }
     }
 
+    /// With a database that many processes may open.
+    pub(crate) fn shared() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            server: Some(ScratchDatabase::create_blocking()),
+        }
+    }
+
     pub(crate) fn config(&self) -> ControlConfig {
         let mut config = ControlConfig::in_folder(self.dir.path());
         if let Some(server) = &self.server {
@@ -107,6 +115,7 @@ impl Site {
         config.passwords.admin = Some(SecretString::from(PASSWORD));
         config.passwords.demo = Some(SecretString::from(PASSWORD));
         config.reconcile_every = Duration::from_secs(3600);
+        config.lease = Duration::from_secs(1);
         config
     }
 

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The server is there and turns us away: wrong password, no such database, no right to it.
     #[error("database server refuses us")]
     Refused(#[source] sqlx::Error),
+    /// Somebody else has taken the lease that this was done under.
+    #[error("lease was taken over")]
+    Fenced,
     /// The write would break a rule of the schema.
     #[error("database refused: {0}")]
     Conflict(Constraint),
@@ -123,6 +126,11 @@ impl From<sqlx::Error> for StoreError {
             Some("28000" | "28P01" | "3D000" | "42501") => return Self::Refused(error),
             // Text that it can't hold.
             Some("22021") => return Self::Conflict(Constraint::Check),
+            // A statement that this server does not understand: nothing that waiting mends.
+            Some(code) if code.starts_with("42") => {
+                tracing::error!(%error, "The database does not understand a statement");
+                return Self::Invalid { what: "statement" };
+            }
             _ => {}
         }
         let message = database.constraint().unwrap_or(database.message());

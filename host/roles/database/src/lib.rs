@@ -23,6 +23,7 @@ pub use address::{AddressError, PostgresAddress, StoreAddress};
 pub use error::{Constraint, StoreError};
 pub use feed::{Hint, Hints};
 pub use repo::events::{ChainReport, EventFilter, EventKind, StoredEvent};
+pub use repo::leases::{Lease, SESSION_LEASES, session_lease};
 pub use repo::logins::LoginRecord;
 pub use repo::nodes::NodeRecord;
 pub use repo::plugins::{PluginRecord, VersionRecord, VersionState};

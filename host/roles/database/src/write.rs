@@ -89,6 +89,10 @@ impl Write {
         }
     }
 
+    pub(crate) const fn transaction(&mut self) -> &mut Tx {
+        &mut self.transaction
+    }
+
     pub(crate) fn connection(&mut self) -> Connection<'_> {
         self.transaction.connection()
     }

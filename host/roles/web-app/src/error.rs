@@ -123,6 +123,15 @@ impl From<Internal> for ApiError {
                     "The service is restarting. Try again in a moment.",
                 )
             },
+            other if other.is_unavailable() => Self {
+                retry_after: Some(Duration::from_secs(5)),
+                source: Some(Box::new(other)),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "The service can't reach its database. Try again in a moment.",
+                )
+            },
             other => Self::internal(other),
         }
     }
@@ -137,7 +146,8 @@ impl IntoResponse for ApiError {
             reference
         });
         let detail = match reference {
-            Some(reference) => format!("Something went wrong on our side. Ref {reference}"),
+            Some(reference) if self.detail.is_empty() => format!("Something went wrong on our side. Ref {reference}"),
+            Some(reference) => format!("{} Ref {reference}", self.detail),
             None => self.detail,
         };
         let problem = Problem {

@@ -1,6 +1,7 @@
 //! The repositories, one file for each thing that is stored.
 
 pub(crate) mod events;
+pub(crate) mod leases;
 pub(crate) mod logins;
 pub(crate) mod nodes;
 pub(crate) mod plugins;
