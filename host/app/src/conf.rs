@@ -16,6 +16,10 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+/// The runtime plugins that come with the product.
+const DOCKER: &str = "runtime-docker";
+const PODMAN: &str = "runtime-podman";
+
 /// The configuration file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -50,10 +54,13 @@ pub struct EdgeFile {
 pub struct AgentFile {
     /// Shown name of the node. Default: the host's name.
     pub name: Option<String>,
-    /// The runtime plugin. Default `runtime-docker`.
+    /// The runtime plugin. Default `runtime-docker`; `runtime-podman` is the other that comes with the product.
     pub runtime: Option<String>,
-    /// The engine's socket: `unix:///var/run/docker.sock`.
+    /// The engine's socket. Default `unix:///var/run/docker.sock`, for `runtime-podman` `unix:///run/podman/podman.sock`.
     pub engine: Option<String>,
+    /// What the engine speaks, `docker` or `libpod`: the language in which the guard before its socket reads the plugin's
+    /// requests. Default `docker`, for `runtime-podman` `libpod`.
+    pub dialect: Option<DialectFile>,
     /// Sessions at once. Default 32.
     pub max_sessions: Option<u32>,
     /// How many times the cores may be promised. Default 4: desktops idle.
@@ -62,6 +69,16 @@ pub struct AgentFile {
     pub memory_reserve_bytes: Option<u64>,
     /// Labels for placement.
     pub labels: BTreeMap<String, String>,
+}
+
+/// `agent.dialect`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DialectFile {
+    /// The Docker Engine API.
+    Docker,
+    /// Podman's own API.
+    Libpod,
 }
 
 /// `[store]`
@@ -174,6 +191,8 @@ pub struct AgentConf {
     pub runtime: PluginName,
     /// The engine's socket.
     pub engine: PathBuf,
+    /// What the engine speaks.
+    pub dialect: DialectFile,
     /// Sessions at once.
     pub max_sessions: u32,
     /// How many times the cores may be promised.
@@ -272,7 +291,12 @@ impl Conf {
 
 impl AgentConf {
     fn new(file: AgentFile, engine: Option<String>) -> anyhow::Result<Self> {
-        let engine = engine.or(file.engine).unwrap_or_else(|| "unix:///var/run/docker.sock".into());
+        let runtime = file.runtime.as_deref().unwrap_or(DOCKER);
+        let (socket, dialect) = match runtime {
+            PODMAN => ("unix:///run/podman/podman.sock", DialectFile::Libpod),
+            _ => ("unix:///var/run/docker.sock", DialectFile::Docker),
+        };
+        let engine = engine.or(file.engine).unwrap_or_else(|| socket.into());
         let Some(path) = engine.strip_prefix("unix://").filter(|path| path.starts_with('/')) else {
             bail!("agent.engine {engine:?} must name a socket: unix:///path/to/socket");
         };
@@ -281,11 +305,11 @@ impl AgentConf {
             (0.1..=64.0).contains(&cpu_overcommit),
             "agent.cpu_overcommit must lie between 0.1 and 64"
         );
-        let runtime = file.runtime.as_deref().unwrap_or("runtime-docker");
         Ok(Self {
             name: file.name.unwrap_or_else(host_name),
             runtime: runtime.parse().with_context(|| format!("agent.runtime {runtime:?}"))?,
             engine: path.into(),
+            dialect: file.dialect.unwrap_or(dialect),
             max_sessions: file.max_sessions.unwrap_or(32),
             cpu_overcommit,
             memory_reserve_bytes: file.memory_reserve_bytes.unwrap_or(1 << 30),
@@ -302,8 +326,10 @@ fn grants(file: BTreeMap<String, GrantFile>) -> anyhow::Result<BTreeMap<PluginNa
             Ok((plugin, grant.http))
         })
         .collect::<anyhow::Result<BTreeMap<PluginName, Vec<String>>>>()?;
-    // The bundled runtime is of no use without its engine; an operator who wants that writes an empty grant.
-    grants.entry("runtime-docker".parse()?).or_insert_with(|| vec!["engine".into()]);
+    // The bundled runtimes are of no use without their engine; an operator who wants that writes an empty grant.
+    for runtime in [DOCKER, PODMAN] {
+        grants.entry(runtime.parse()?).or_insert_with(|| vec!["engine".into()]);
+    }
     Ok(grants)
 }
 
@@ -356,6 +382,18 @@ mod tests {
         assert_eq!(conf.listen.to_string(), "127.0.0.1:8443");
         assert_eq!(conf.agent.engine, PathBuf::from("/var/run/docker.sock"));
         assert_eq!(conf.grants.values().next().unwrap(), &vec!["engine".to_owned()]);
+    }
+
+    #[test]
+    fn a_runtime_brings_its_engine_and_its_language() {
+        let podman = conf("[agent]\nruntime = 'runtime-podman'").unwrap().agent;
+        assert_eq!(podman.engine, PathBuf::from("/run/podman/podman.sock"));
+        assert_eq!(podman.dialect, DialectFile::Libpod);
+        let own = conf("[agent]\nruntime = 'runtime-own'\nengine = 'unix:///x'\ndialect = 'libpod'")
+            .unwrap()
+            .agent;
+        assert_eq!((own.engine, own.dialect), (PathBuf::from("/x"), DialectFile::Libpod));
+        assert_eq!(conf("").unwrap().agent.dialect, DialectFile::Docker);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use gatewright_agent::{Agent, AgentConfig, Reserve, follow_runtime_plugin};
+use gatewright_agent::{Agent, AgentConfig, EngineLanguage, Reserve, follow_runtime_plugin};
 use gatewright_connection_proxy::{ConnectionProxy, ProxyConf};
 use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks};
 use gatewright_core::{NodeId, Timestamp};
@@ -19,7 +19,7 @@ use gatewright_web_app::{WebApp, WebAppConf};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::conf::Conf;
+use crate::conf::{Conf, DialectFile};
 use crate::data_dir::DataDir;
 use crate::welcome::{Authority, Welcome};
 use crate::{first_login, node};
@@ -214,6 +214,10 @@ fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
         deployment,
         data_dir: conf.data_dir.clone(),
         engine: conf.agent.engine.clone(),
+        language: match conf.agent.dialect {
+            DialectFile::Docker => EngineLanguage::Docker,
+            DialectFile::Libpod => EngineLanguage::Libpod,
+        },
         runtime: conf.agent.runtime.clone(),
         runtime_config: "{}".into(),
         reserve: Reserve {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
-use crate::engine::{Engine, Preference};
+use crate::engine::{Engine, Podman, Preference};
 use crate::postgres::Postgres;
 use crate::process::Run;
 use crate::setup::Purpose;
@@ -51,6 +51,9 @@ enum Command {
         /// Build from the newest Debian packages even when nothing changed here
         #[arg(long)]
         fresh: bool,
+        /// Load them into Podman, which runs them as well, instead of Docker
+        #[arg(long)]
+        podman: bool,
     },
     /// Build the web UI when it is out of date
     Web,
@@ -83,9 +86,21 @@ impl Cli {
             Command::Test => test::run(&workspace),
             Command::Bench { json, rest } => bench::run(&workspace, json.as_deref(), &rest),
             Command::Guests => guests::build_guests(&workspace),
-            Command::Images { names, fresh } => {
+            Command::Images {
+                names,
+                fresh,
+                podman: false,
+            } => {
                 setup::run(Purpose::Images)?;
                 images::build(&workspace, &Engine::obtain(Preference::Own)?, &names, fresh)
+            }
+            Command::Images {
+                names,
+                fresh,
+                podman: true,
+            } => {
+                setup::run(Purpose::Test)?;
+                images::build(&workspace, &Podman::obtain()?, &names, fresh)
             }
             Command::Web => web::build(&workspace),
             Command::Postgres { command } => {

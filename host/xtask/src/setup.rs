@@ -64,6 +64,31 @@ const PACKAGES: &[Package] = &[
         unless: &[],
     },
     Package {
+        name: "podman",
+        from: Purpose::Test,
+        unless: &["podman"],
+    },
+    Package {
+        name: "runc",
+        from: Purpose::Test,
+        unless: &["runc"],
+    },
+    Package {
+        name: "conmon",
+        from: Purpose::Test,
+        unless: &["conmon"],
+    },
+    Package {
+        name: "netavark",
+        from: Purpose::Test,
+        unless: &[],
+    },
+    Package {
+        name: "uidmap",
+        from: Purpose::Test,
+        unless: &["newuidmap", "newgidmap"],
+    },
+    Package {
         name: "chromium",
         from: Purpose::Test,
         unless: &[],

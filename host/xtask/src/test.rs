@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::engine::{Engine, Preference};
+use crate::engine::{Engine, Podman, Preference};
 use crate::postgres::Postgres;
 use crate::process::Run;
 use crate::setup::{self, Purpose};
@@ -39,18 +39,22 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
             .run()
     })?;
 
-    let postgres = steps.step("postgresql", Postgres::obtain)?;
-    let engine = steps.step("engine", || Engine::obtain(Preference::Own))?;
-    steps.step("workspace images", || images::build(workspace, &engine, &[], false))?;
+    let servers = Servers {
+        postgres: steps.step("postgresql", Postgres::obtain)?,
+        docker: steps.step("Docker", || Engine::obtain(Preference::Own))?,
+        podman: steps.step("Podman", Podman::obtain)?,
+    };
+    steps.step("workspace images", || {
+        images::build(workspace, &servers.docker, &[], false)?;
+        images::build(workspace, &servers.podman, &[], false)
+    })?;
     // Unit tests, plugins' native tests, the suites (one binary each) and doc tests.
     steps.step("cargo test", || {
-        environment(workspace, &engine, &postgres, cargo())
-            .args(["test", "--workspace"])
-            .run()
+        environment(workspace, &servers, cargo()).args(["test", "--workspace"]).run()
     })?;
     // Every control plane of these tests keeps its state on the server instead of in a file.
     steps.step("control plane on postgresql", || {
-        environment(workspace, &engine, &postgres, cargo())
+        environment(workspace, &servers, cargo())
             .env("GATEWRIGHT_TEST_STORE", "postgres")
             .args(["test", "--package", "gatewright-control", "--test", "control"])
             .run()
@@ -62,21 +66,29 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
             let playwright = Run::new("npx")
                 .args(["--no-install", "playwright", "test"])
                 .dir(&workspace.join(BROWSER_TESTS));
-            environment(workspace, &engine, &postgres, playwright).run()
+            environment(workspace, &servers, playwright).run()
         })?;
     }
-    steps.step("engine and postgresql: stop", move || {
-        drop(engine);
-        drop(postgres);
+    steps.step("engines and postgresql: stop", move || {
+        drop(servers);
         Ok(())
     })
 }
 
+/// What tests run against.
+struct Servers {
+    docker: Engine,
+    podman: Podman,
+    postgres: Postgres,
+}
+
 /// Tells tests where the things are that they use.
-fn environment(workspace: &Workspace, engine: &Engine, postgres: &Postgres, run: Run) -> Run {
+fn environment(workspace: &Workspace, servers: &Servers, run: Run) -> Run {
     let target = workspace.target();
-    engine
-        .known_to(postgres.known_to(run))
+    let run = servers.postgres.known_to(servers.podman.known_to(run));
+    servers
+        .docker
+        .known_to(run)
         .env("CI", "true")
         .env("GATEWRIGHT_GUESTS_DIR", target.join("guests"))
         .env("GATEWRIGHT_WEB_DIST", workspace.join("web/dist"))

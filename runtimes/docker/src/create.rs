@@ -5,24 +5,28 @@ use std::collections::HashMap;
 use bollard_stubs::models::{
     ContainerCreateBody, ContainerCreateResponse, HostConfig, HostConfigLogConfig, Mount, MountType, RestartPolicy, RestartPolicyNameEnum,
 };
+use gatewright_sdk::engine::{failure, limit, read};
 use gatewright_sdk::http::Method;
 use gatewright_sdk::runtime::{Error, Network, Spec};
 
-use crate::{engine, facts};
+use crate::engine::ENGINE;
+use crate::facts;
 
 /// Makes the session's container, or finds it made.
 pub(crate) fn create(spec: Spec) -> Result<String, Error> {
     let (session, image) = (spec.session.clone(), spec.image.clone());
-    let request = engine::request(Method::Post, "/containers/create").query("name", &format!("gatewright-{session}"));
-    let response = engine::send(request.json(&body(spec)?)?)?;
+    let request = ENGINE
+        .request(Method::Post, "/containers/create")
+        .query("name", &format!("gatewright-{session}"));
+    let response = ENGINE.send(request.json(&body(spec)?)?)?;
     match response.status {
-        201 => engine::read::<ContainerCreateResponse>(response).map(|created| created.id),
+        201 => read::<ContainerCreateResponse>(response).map(|created| created.id),
         404 => Err(Error::ImageMissing(image)),
         409 => {
-            let why = engine::failure(response);
-            facts::container_of(&session)?.ok_or(why)
+            let why = failure(response);
+            facts::container_of(&session)?.ok_or_else(|| why.into())
         }
-        _ => Err(engine::failure(response)),
+        _ => Err(failure(response).into()),
     }
 }
 
@@ -70,12 +74,4 @@ fn host_config(spec: &Spec) -> Result<HostConfig, Error> {
         }),
         ..HostConfig::default()
     })
-}
-
-/// The engine takes 0 and negative numbers for no limit at all.
-fn limit(name: &str, value: u64) -> Result<i64, Error> {
-    match i64::try_from(value) {
-        Ok(limit) if limit > 0 => Ok(limit),
-        _ => Err(Error::Unsupported(format!("a limit of {value} for {name} would be none"))),
-    }
 }

@@ -1,15 +1,13 @@
 //! What the engine says: about itself, its images and the containers.
 
 use bollard_stubs::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, SystemInfo};
+use gatewright_sdk::engine::{SESSION_LABEL, failure};
 use gatewright_sdk::http::{Method, Request};
 use gatewright_sdk::log;
 use gatewright_sdk::runtime::{Container, EngineInfo, Error, Limits, State};
 use serde::Deserialize;
 
-use crate::engine;
-
-/// The label that the host gives each container, with the session. A container without it is none of ours.
-const SESSION_LABEL: &str = "gatewright.session";
+use crate::engine::{self, ENGINE};
 
 /// An image in the engine's list. The generated type wants fields that nobody needs here and that the host leaves out.
 #[derive(Debug, Deserialize)]
@@ -20,7 +18,7 @@ struct Image {
 
 /// What the engine is, has and enforces.
 pub(crate) fn capabilities() -> Result<EngineInfo, Error> {
-    let info: SystemInfo = engine::get(engine::request(Method::Get, "/info"))?;
+    let info: SystemInfo = ENGINE.get(ENGINE.request(Method::Get, "/info"))?;
     let flag = |value: Option<bool>, limit: Limits| if value == Some(true) { limit } else { Limits::empty() };
     if info.swap_limit != Some(true) {
         log::warn("the engine's kernel can't limit swap: a container may use swap beyond its memory");
@@ -41,17 +39,17 @@ pub(crate) fn capabilities() -> Result<EngineInfo, Error> {
 
 /// Whether the engine answers.
 pub(crate) fn health() -> Result<(), Error> {
-    let response = engine::send(Request::new(Method::Get, "/_ping"))?;
+    let response = ENGINE.send(Request::new(Method::Get, "/_ping"))?;
     if response.status == 200 {
         Ok(())
     } else {
-        Err(engine::failure(response))
+        Err(failure(response).into())
     }
 }
 
 /// Names of the images that the engine has.
 pub(crate) fn images() -> Result<Vec<String>, Error> {
-    let images: Vec<Image> = engine::get(engine::request(Method::Get, "/images/json"))?;
+    let images: Vec<Image> = ENGINE.get(ENGINE.request(Method::Get, "/images/json"))?;
     let tags = images.into_iter().filter_map(|image| image.repo_tags).flatten();
     let mut names: Vec<String> = tags.filter(|tag| !tag.contains("<none>")).collect();
     names.sort();
@@ -61,7 +59,7 @@ pub(crate) fn images() -> Result<Vec<String>, Error> {
 
 /// How a container is.
 pub(crate) fn inspect(id: &str) -> Result<Container, Error> {
-    let found: ContainerInspectResponse = engine::get(engine::request(Method::Get, &format!("/containers/{}/json", engine::segment(id))))?;
+    let found: ContainerInspectResponse = ENGINE.get(ENGINE.request(Method::Get, &engine::container(id, "/json")))?;
     let session = found
         .config
         .and_then(|config| config.labels)
@@ -90,17 +88,12 @@ pub(crate) fn inspect(id: &str) -> Result<Container, Error> {
 
 /// Every container that the host made, running or not.
 pub(crate) fn list() -> Result<Vec<Container>, Error> {
-    listed(engine::request(Method::Get, "/containers/json").query("all", "true"))
+    listed(ENGINE.list(None))
 }
 
 /// The id of a session's container.
 pub(crate) fn container_of(session: &str) -> Result<Option<String>, Error> {
-    let filters = format!("{{\"label\":[\"{SESSION_LABEL}={}\"]}}", session.replace(['"', '\\'], ""));
-    let found = listed(
-        engine::request(Method::Get, "/containers/json")
-            .query("all", "true")
-            .query("filters", &filters),
-    )?;
+    let found = listed(ENGINE.list(Some(session)))?;
     Ok(found
         .into_iter()
         .find(|container| container.session == session)
@@ -108,7 +101,7 @@ pub(crate) fn container_of(session: &str) -> Result<Option<String>, Error> {
 }
 
 fn listed(request: Request) -> Result<Vec<Container>, Error> {
-    let found: Vec<ContainerSummary> = engine::get(request)?;
+    let found: Vec<ContainerSummary> = ENGINE.get(request)?;
     let all = found.len();
     let ours: Vec<Container> = found.into_iter().filter_map(summary).collect();
     if ours.len() < all {

@@ -10,6 +10,8 @@ mod facts;
 
 use gatewright_sdk::runtime::{Container, EngineInfo, Error, Images, Lifecycle, Spec};
 
+use crate::engine::ENGINE;
+
 /// The backend.
 #[derive(Debug)]
 pub struct Docker;
@@ -28,18 +30,15 @@ impl Lifecycle for Docker {
     }
 
     fn start(id: String) -> Result<(), Error> {
-        engine::act(&format!("/containers/{}/start", engine::segment(&id)), None)
+        ENGINE.act(&engine::container(&id, "/start"), None)
     }
 
     fn stop(id: String, grace_secs: u32) -> Result<(), Error> {
-        engine::act(
-            &format!("/containers/{}/stop", engine::segment(&id)),
-            Some(("t", &grace_secs.to_string())),
-        )
+        ENGINE.act(&engine::container(&id, "/stop"), Some(("t", &grace_secs.to_string())))
     }
 
     fn destroy(id: String) -> Result<(), Error> {
-        engine::destroy(&id)
+        ENGINE.destroy(&id)
     }
 
     fn inspect(id: String) -> Result<Container, Error> {

@@ -78,6 +78,8 @@ pub mod credential;
 #[cfg(feature = "dlp")]
 pub mod dlp;
 #[cfg(feature = "runtime")]
+pub mod engine;
+#[cfg(feature = "runtime")]
 pub mod http;
 pub mod log;
 mod panic_hook;

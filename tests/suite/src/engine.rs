@@ -13,21 +13,46 @@ use tokio::io::AsyncWriteExt as _;
 /// The label that the agent puts on a session's container.
 const SESSION_LABEL: &str = "gatewright.session";
 
-/// A Docker engine.
+/// The engines that the product is tested on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Docker, through `runtime-docker`.
+    Docker,
+    /// Podman, through `runtime-podman`.
+    Podman,
+}
+
+/// An engine. The witness talks to Podman through its layer for Docker's clients, which the product does not use.
 #[derive(Clone)]
 pub struct Engine {
+    kind: EngineKind,
     docker: Docker,
     address: String,
 }
 
 impl Engine {
-    /// The engine that `cargo xtask test` has started.
+    /// The Docker that `cargo xtask test` has started.
     pub async fn connect() -> anyhow::Result<Self> {
-        let address = std::env::var("GATEWRIGHT_DOCKER_HOST")
-            .context("GATEWRIGHT_DOCKER_HOST names no engine: run the tests with cargo xtask test")?;
+        Self::connect_to(EngineKind::Docker).await
+    }
+
+    /// The engine of that kind that `cargo xtask test` has started.
+    pub async fn connect_to(kind: EngineKind) -> anyhow::Result<Self> {
+        let variable = match kind {
+            EngineKind::Docker => "GATEWRIGHT_DOCKER_HOST",
+            EngineKind::Podman => "GATEWRIGHT_PODMAN_HOST",
+        };
+        let address =
+            std::env::var(variable).with_context(|| format!("{variable} names no engine: run the tests with cargo xtask test"))?;
         let docker = Docker::connect_with_unix(&address, 60, bollard::API_DEFAULT_VERSION)?;
         docker.ping().await.with_context(|| format!("no engine answers at {address}"))?;
-        Ok(Self { docker, address })
+        Ok(Self { kind, docker, address })
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> EngineKind {
+        self.kind
     }
 
     /// `unix:///path`

@@ -8,6 +8,6 @@ mod person;
 mod product;
 
 pub use desktop::{Closed, Desktop, Heard, Socket};
-pub use engine::Engine;
+pub use engine::{Engine, EngineKind};
 pub use person::Person;
 pub use product::{Hook, Product};

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::{Engine, Person};
+use crate::{Engine, EngineKind, Person};
 
 /// How long a start may take on a loaded machine.
 const START: Duration = Duration::from_secs(120);
@@ -68,6 +68,13 @@ impl Product {
         .await
     }
 
+    /// Starts on an empty data folder and an engine of that kind.
+    pub async fn start_on(kind: EngineKind) -> anyhow::Result<Self> {
+        let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
+        let engine = Engine::connect_to(kind).await?;
+        Self::start_program_on(&binary()?, dir, engine, None, &[]).await
+    }
+
     /// Starts another build of the product, which knows no hooks, on an empty data folder.
     pub async fn start_program(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
@@ -81,6 +88,16 @@ impl Product {
 
     async fn start_program_in(program: &Path, dir: Arc<TempDir>, hook: Option<Hook>, arguments: &[&str]) -> anyhow::Result<Self> {
         let engine = Engine::connect().await?;
+        Self::start_program_on(program, dir, engine, hook, arguments).await
+    }
+
+    async fn start_program_on(
+        program: &Path,
+        dir: Arc<TempDir>,
+        engine: Engine,
+        hook: Option<Hook>,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         let guests = guests_dir()?;
         let mut command = Command::new(program);
         command
@@ -99,6 +116,13 @@ impl Product {
                     .open(dir.path().join("test.log"))?,
             )
             .kill_on_drop(true);
+        if engine.kind() == EngineKind::Podman {
+            // As an operator says it: the runtime, and the engine's socket; its language follows from the runtime.
+            let conf = dir.path().join("gatewright.toml");
+            let address = engine.address();
+            std::fs::write(&conf, format!("[agent]\nruntime = \"runtime-podman\"\nengine = \"{address}\"\n"))?;
+            command.env_remove("GATEWRIGHT_DOCKER_HOST").env("GATEWRIGHT_CONFIG", conf);
+        }
         if let Some(hook) = hook {
             command.env("GATEWRIGHT_SUITE_HOOK", hook.env());
         }

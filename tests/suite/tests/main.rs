@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod clipboard;
+mod engines;
 mod hostile_browser;
 mod hostile_container;
 mod hostile_guests;

@@ -21,6 +21,8 @@ pub struct AgentConfig {
     pub data_dir: PathBuf,
     /// The engine's unix socket.
     pub engine: PathBuf,
+    /// What the engine speaks: the guard reads the runtime plugin's requests in this language.
+    pub language: EngineLanguage,
     /// The runtime plugin that drives the engine.
     pub runtime: PluginName,
     /// That plugin's configuration, a JSON object.
@@ -35,6 +37,15 @@ pub struct AgentConfig {
     pub labels: BTreeMap<String, String>,
     /// Time between two signs of life.
     pub heartbeat: Duration,
+}
+
+/// What an engine speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineLanguage {
+    /// The Docker Engine API.
+    Docker,
+    /// Podman's own API.
+    Libpod,
 }
 
 /// What of the machine is never given to sessions.

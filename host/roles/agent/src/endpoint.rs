@@ -11,9 +11,9 @@ use gatewright_plugin_host::{HttpEndpoint, HttpError, HttpRequest, HttpResponse}
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
 
+use crate::config::EngineLanguage;
 use crate::engine::Engine;
-use crate::guard::docker::Operation;
-use crate::guard::{Approved, Dialect, Guard, Known, Request, Scope};
+use crate::guard::{Approved, Guard, Known, Operation, Request, Scope};
 
 /// The longest that the engine may take for one request, beyond a wait that was asked for.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ impl GuardedEngine {
     async fn guard(&self) -> Result<Guard, HttpError> {
         Ok(Guard {
             deployment: self.deployment.clone(),
-            dialect: Dialect::Docker(self.engine.api().await?),
+            dialect: self.engine.dialect().await?,
         })
     }
 
@@ -74,8 +74,8 @@ impl GuardedEngine {
 /// The endpoint that a runtime plugin gets for one call within `scope`, without an agent behind it: for whoever tests
 /// a plugin against a real engine, as the agent would run it.
 #[must_use]
-pub fn guarded_endpoint(engine: PathBuf, deployment: &str, scope: Scope) -> Arc<dyn HttpEndpoint> {
-    let engine = GuardedEngine::new(Engine::new(engine), deployment.to_owned());
+pub fn guarded_endpoint(engine: PathBuf, language: EngineLanguage, deployment: &str, scope: Scope) -> Arc<dyn HttpEndpoint> {
+    let engine = GuardedEngine::new(Engine::new(engine, language), deployment.to_owned());
     CallEndpoint::new(Arc::new(engine), scope)
 }
 

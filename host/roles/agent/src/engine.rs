@@ -14,7 +14,9 @@ use tokio::net::UnixStream;
 use tokio::time::{timeout, timeout_at};
 use tracing::{debug, warn};
 
+use crate::config::EngineLanguage;
 use crate::guard::docker::ApiVersion;
+use crate::guard::{Dialect, libpod};
 
 /// A unix socket accepts at once, or its owner is dead or drowning.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -29,42 +31,52 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Engine {
     socket: PathBuf,
+    language: EngineLanguage,
     /// Found by asking; forgotten when the engine goes away, since another may come back.
-    api: Mutex<Option<ApiVersion>>,
+    dialect: Mutex<Option<Dialect>>,
 }
 
 /// What an engine answered.
 #[derive(Debug)]
 pub(crate) struct EngineAnswer {
     pub(crate) status: u16,
-    pub(crate) api_version: Option<String>,
+    /// The engine's version as its answer to a ping has it: of the interface for Docker, of Podman itself for Podman.
+    pub(crate) version: Option<String>,
     pub(crate) body: Bytes,
 }
 
 impl Engine {
-    pub(crate) fn new(socket: PathBuf) -> Self {
+    pub(crate) fn new(socket: PathBuf, language: EngineLanguage) -> Self {
         Self {
             socket,
-            api: Mutex::new(None),
+            language,
+            dialect: Mutex::new(None),
         }
     }
 
     /// The version of its interface to speak.
     ///
     /// # Errors
-    /// `Protocol` where the engine is too old, or is none.
-    pub(crate) async fn api(&self) -> Result<ApiVersion, HttpError> {
-        if let Some(api) = *self.lock() {
-            return Ok(api);
+    /// `Protocol` where the engine is too old, or is another.
+    pub(crate) async fn dialect(&self) -> Result<Dialect, HttpError> {
+        if let Some(dialect) = *self.lock() {
+            return Ok(dialect);
         }
         let answer = self.exchange("GET", "/_ping", None, PING_LIMIT).await?;
-        let version = answer.api_version.unwrap_or_default();
-        let Some(api) = ApiVersion::negotiate(&version) else {
-            warn!(%version, oldest = %ApiVersion::OLDEST, "Engine's interface is too old");
+        let version = answer.version.unwrap_or_default();
+        let dialect = match self.language {
+            EngineLanguage::Docker => ApiVersion::negotiate(&version).map(Dialect::Docker),
+            EngineLanguage::Libpod => {
+                let info = self.exchange("GET", libpod::INFO, None, PING_LIMIT).await?;
+                libpod::User::negotiate(&version, &info.body).map(Dialect::Libpod)
+            }
+        };
+        let Some(dialect) = dialect else {
+            warn!(%version, language = ?self.language, "Engine is too old, or speaks another language");
             return Err(HttpError::Protocol);
         };
-        *self.lock() = Some(api);
-        Ok(api)
+        *self.lock() = Some(dialect);
+        Ok(dialect)
     }
 
     /// Sends one request that the guard built and reads the whole answer within `limit`.
@@ -110,8 +122,11 @@ impl Engine {
         let exchange = async move {
             let response = sender.send_request(request).await.map_err(|error| http_error(&error))?;
             let status = response.status().as_u16();
-            let api_version = response.headers().get("api-version");
-            let api_version = api_version.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+            let version = response.headers().get(match self.language {
+                EngineLanguage::Docker => "api-version",
+                EngineLanguage::Libpod => "libpod-api-version",
+            });
+            let version = version.and_then(|value| Some(value.to_str().ok()?.to_owned()));
             let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
             let body = body.map_err(|error| {
                 if error.is::<LengthLimitError>() {
@@ -122,7 +137,7 @@ impl Engine {
             })?;
             Ok(EngineAnswer {
                 status,
-                api_version,
+                version,
                 body: body.to_bytes(),
             })
         };
@@ -135,8 +150,8 @@ impl Engine {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<ApiVersion>> {
-        self.api.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Dialect>> {
+        self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -28,7 +28,7 @@ mod streams;
 mod turns;
 
 pub use agent::{Agent, OpenError};
-pub use config::{AgentConfig, Reserve};
+pub use config::{AgentConfig, EngineLanguage, Reserve};
 pub use endpoint::guarded_endpoint;
 pub use folder::FolderError;
 pub use runtime_plugin::follow_runtime_plugin;

@@ -15,7 +15,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 
 use crate::cache::{self, InputHash};
-use crate::engine::Engine;
+use crate::engine::CommandLine;
+
 use crate::process::Run;
 use crate::workspace::Workspace;
 use recipe::{Build, Recipe};
@@ -30,7 +31,7 @@ pub(crate) const SESSION_UID: u32 = 1000;
 ///
 /// # Errors
 /// An unknown name, or a step failed.
-pub(crate) fn build(workspace: &Workspace, engine: &Engine, names: &[String], fresh: bool) -> Result<()> {
+pub(crate) fn build(workspace: &Workspace, engine: &dyn CommandLine, names: &[String], fresh: bool) -> Result<()> {
     let all = list(workspace)?;
     if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
         bail!("there is no image `{unknown}`; there are: {}", all.join(", "));
@@ -100,7 +101,7 @@ impl Image {
         format!("gatewright/{}:dev", self.name)
     }
 
-    fn provide(&self, engine: &Engine, cache_dir: &Path, fresh: bool) -> Result<()> {
+    fn provide(&self, engine: &dyn CommandLine, cache_dir: &Path, fresh: bool) -> Result<()> {
         if !fresh && self.loaded(engine)?.1 == self.hash {
             return Ok(());
         }
@@ -120,10 +121,10 @@ impl Image {
         self.import(engine, &file)?;
         if !old_id.is_empty() {
             // The untagged predecessor; a container may still use it, then it stays until that ends.
-            let _in_use = engine.docker().args(["image", "rm", &old_id]).output()?;
+            let _in_use = engine.command().args(["image", "rm", &old_id]).output()?;
         }
         let size = engine
-            .docker()
+            .command()
             .args(["image", "inspect", "--format", "{{.Size}}", &self.tag()])
             .read()?;
         let mib = size.parse::<u64>().unwrap_or_default() / (1024 * 1024);
@@ -136,10 +137,10 @@ impl Image {
     }
 
     /// The id and the hash of the image that the engine has under this name; empty when there is none.
-    fn loaded(&self, engine: &Engine) -> Result<(String, String)> {
+    fn loaded(&self, engine: &dyn CommandLine) -> Result<(String, String)> {
         let format = format!("{{{{.Id}}}} {{{{index .Config.Labels \"{LABEL}\"}}}}");
         let inspect = engine
-            .docker()
+            .command()
             .args(["image", "inspect", "--format", &format, &self.tag()])
             .output()?;
         let known = String::from_utf8_lossy(&inspect.stdout).trim().to_owned();
@@ -184,7 +185,7 @@ impl Image {
         Ok(())
     }
 
-    fn import(&self, engine: &Engine, file: &Path) -> Result<()> {
+    fn import(&self, engine: &dyn CommandLine, file: &Path) -> Result<()> {
         let changes = [
             format!("USER {SESSION_UID}:{SESSION_UID}"),
             "WORKDIR /home/user".to_owned(),
@@ -192,7 +193,7 @@ impl Image {
             "CMD [\"/usr/bin/gatewright-session\"]".to_owned(),
             format!("LABEL {LABEL}={}", self.hash),
         ];
-        let mut run = engine.docker().arg("import");
+        let mut run = engine.command().arg("import");
         for change in &changes {
             run = run.args(["--change", change]);
         }

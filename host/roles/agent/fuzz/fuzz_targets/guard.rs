@@ -5,8 +5,9 @@
 use arbitrary::Arbitrary;
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
-use guard::docker::{ApiVersion, Operation};
-use guard::{ContainerId, CreateRules, Dialect, Guard, Known, Request, Scope};
+use guard::docker::ApiVersion;
+use guard::libpod::User;
+use guard::{ContainerId, CreateRules, Dialect, Guard, Known, Operation, Request, Scope};
 use libfuzzer_sys::fuzz_target;
 
 // The guard's source itself, without the plugin host that the agent's crate brings.
@@ -16,6 +17,7 @@ mod guard;
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
+    dialect: u8,
     scope: u8,
     method: u8,
     target: &'a str,
@@ -41,7 +43,12 @@ fuzz_target!(|input: Input<'_>| {
         1 => Scope::Create(Box::new(rules)),
         _ => Scope::Session(session),
     };
-    let guard = Guard { deployment: "d".into(), dialect: Dialect::Docker(ApiVersion::OLDEST) };
+    let dialect = match input.dialect % 3 {
+        0 => Dialect::Docker(ApiVersion::OLDEST),
+        1 => Dialect::Libpod(User::Rootful),
+        _ => Dialect::Libpod(User::Rootless),
+    };
+    let guard = Guard { deployment: "d".into(), dialect };
     let mut known = Known::default();
     known.learn(ContainerId::parse(&"a".repeat(64)).expect("a constant"), session);
     let methods = ["GET", "HEAD", "POST", "DELETE", "PUT"];
@@ -53,23 +60,48 @@ fuzz_target!(|input: Input<'_>| {
         body: input.body,
     };
     let Ok(approved) = guard.check(&scope, &known, &request) else { return };
-    assert!(approved.target == "/_ping" || approved.target.starts_with("/v1.41/"));
+    let prefix = if matches!(dialect, Dialect::Docker(_)) { "/v1.41/" } else { "/v4.0.0/libpod/" };
+    assert!(approved.target == "/_ping" || approved.target.starts_with(prefix));
     assert!(approved.target.bytes().all(|byte| matches!(byte, b'!'..=b'~')));
     assert!(!approved.target.split('?').next().unwrap_or_default().contains(".."));
     if let Some(body) = &approved.body {
         assert!(matches!(approved.operation, Operation::Create { .. }));
         let made: serde_json::Value = serde_json::from_str(body).expect("what the guard builds is JSON");
-        let host = &made["HostConfig"];
-        assert_eq!(host["Privileged"], false);
-        assert_eq!(host["CapDrop"][0], "ALL");
-        assert_eq!(host["CapAdd"].as_array().map(Vec::len), Some(0));
-        assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges"]));
-        assert_eq!(host["NetworkMode"], "none");
-        assert_eq!(host["Mounts"].as_array().map(Vec::len), Some(1));
-        assert_eq!(host["Mounts"][0]["Source"], "/f");
-        assert!((1..=1u64 << 30).contains(&host["Memory"].as_u64().unwrap_or(0)));
+        match dialect {
+            Dialect::Docker(_) => docker_holds(&made["HostConfig"]),
+            Dialect::Libpod(user) => libpod_holds(&made, user),
+        }
     }
     if let Ok(answer) = guard.answer(&scope, &mut known, &approved.operation, input.status, input.answer) {
         assert!((200..600).contains(&answer.status));
     }
 });
+
+fn docker_holds(host: &serde_json::Value) {
+    assert_eq!(host["Privileged"], false);
+    assert_eq!(host["CapDrop"][0], "ALL");
+    assert_eq!(host["CapAdd"].as_array().map(Vec::len), Some(0));
+    assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges"]));
+    assert_eq!(host["NetworkMode"], "none");
+    assert_eq!(host["Mounts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(host["Mounts"][0]["Source"], "/f");
+    assert!((1..=1u64 << 30).contains(&host["Memory"].as_u64().unwrap_or(0)));
+}
+
+fn libpod_holds(made: &serde_json::Value, user: User) {
+    assert_eq!(made["privileged"], false);
+    assert_eq!(made["cap_drop"], serde_json::json!(["all"]));
+    assert_eq!(made["cap_add"], serde_json::json!([]));
+    assert_eq!(made["no_new_privileges"], true);
+    assert!(made.get("seccomp_profile_path").is_none());
+    for (name, mode) in [("netns", "none"), ("pidns", "private"), ("ipcns", "private"), ("utsns", "private"), ("cgroupns", "private")] {
+        assert_eq!(made[name], serde_json::json!({ "nsmode": mode }));
+    }
+    assert_eq!(made.get("userns").is_some(), user == User::Rootless);
+    assert_eq!(made["mounts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(made["mounts"][0]["source"], "/f");
+    let limits = &made["resource_limits"];
+    assert!((1..=1u64 << 30).contains(&limits["memory"]["limit"].as_u64().unwrap_or(0)));
+    assert!((1..=100_000).contains(&limits["cpu"]["quota"].as_u64().unwrap_or(0)));
+    assert!((1..=100).contains(&limits["pids"]["limit"].as_u64().unwrap_or(0)));
+}

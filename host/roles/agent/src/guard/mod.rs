@@ -5,11 +5,16 @@
 //! engine's answers are read and built anew as well: a plugin learns what its work needs, and the guard learns which
 //! containers are ours. Objects are addressed only by ids learnt that way.
 //!
-//! One module per dialect. To add one (`libpod`, `other`): a module with `check` and `answer`, a case in [`Dialect`].
+//! One module per dialect. To add one: a module with `check` and `answer`, a case in [`Dialect`].
 
+mod answer;
+mod body;
 pub mod docker;
 mod fields;
+mod image_name;
 mod known;
+pub mod libpod;
+mod operation;
 mod refusal;
 mod request;
 mod target;
@@ -18,6 +23,7 @@ use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
 
 pub use known::{ContainerId, Known};
+pub use operation::{Operation, Signal};
 pub use refusal::Refusal;
 pub use request::{Method, Request};
 
@@ -35,6 +41,8 @@ pub const WORKSPACE_UID: u32 = 1000;
 pub enum Dialect {
     /// The Docker Engine API, in this version of it.
     Docker(docker::ApiVersion),
+    /// Podman's own API.
+    Libpod(libpod::User),
 }
 
 /// What a call of the runtime plugin may do. Made anew for every call.
@@ -105,7 +113,7 @@ pub struct Approved {
     /// The body, JSON; none where the operation has none.
     pub body: Option<String>,
     /// What it does, needed to read the answer.
-    pub operation: docker::Operation,
+    pub operation: Operation,
 }
 
 /// An engine's answer that a plugin may see.
@@ -132,6 +140,7 @@ impl Guard {
     pub fn check(&self, scope: &Scope, known: &Known, request: &Request<'_>) -> Result<Approved, Refusal> {
         match self.dialect {
             Dialect::Docker(api) => docker::check(self, api, scope, known, request),
+            Dialect::Libpod(user) => libpod::check(self, user, scope, known, request),
         }
     }
 
@@ -143,12 +152,13 @@ impl Guard {
         &self,
         scope: &Scope,
         known: &mut Known,
-        operation: &docker::Operation,
+        operation: &Operation,
         status: u16,
         body: &[u8],
     ) -> Result<Answer, UnexpectedAnswer> {
         match self.dialect {
             Dialect::Docker(_) => docker::answer(self, scope, known, operation, status, body),
+            Dialect::Libpod(_) => libpod::answer(self, scope, known, operation, status, body),
         }
     }
 }

@@ -120,6 +120,23 @@ pub(super) fn encode(text: &str) -> String {
     out
 }
 
+/// Builds a query of names that need no encoding and values that may.
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        out.push(if out.is_empty() { '?' } else { '&' });
+        out.push_str(name);
+        out.push('=');
+        out.push_str(&encode(value));
+    }
+    out
+}
+
+/// A flag as engines read it.
+pub(super) const fn flag(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]

@@ -15,7 +15,10 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::relay::{Mode, Relay};
-use crate::stand::{Stand, engine, soon, until};
+use crate::stand::{Stand, soon, until};
+use crate::witness::{Kind, on_each_engine};
+
+on_each_engine!(an_agent_gives_signs_of_life_until_it_is_stopped,);
 
 /// A control plane that takes signs of life, unless it is away.
 #[derive(Default)]
@@ -61,10 +64,9 @@ impl Control for Listener {
     }
 }
 
-#[tokio::test]
-async fn an_agent_gives_signs_of_life_until_it_is_stopped() {
-    let relay = Relay::before(&engine());
-    let stand = Stand::over(&relay.socket).await;
+async fn an_agent_gives_signs_of_life_until_it_is_stopped(kind: Kind) {
+    let relay = Relay::before(&kind.socket());
+    let stand = Stand::over(kind, &relay.socket).await;
     let control = Arc::new(Listener::default());
     let stop = CancellationToken::new();
     let running = tokio::spawn({

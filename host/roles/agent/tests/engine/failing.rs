@@ -6,11 +6,20 @@ use gatewright_core::record::Network;
 use gatewright_ports::{AgentControl as _, AgentError};
 
 use crate::relay::{Mode, Relay};
-use crate::stand::{Stand, engine, session, soon, spec};
+use crate::stand::{Stand, session, soon, spec};
+use crate::witness::{Kind, on_each_engine};
 
-#[tokio::test]
-async fn a_desktop_that_ends_is_told_from_one_that_is_slow() {
-    let stand = Stand::new().await;
+on_each_engine!(
+    a_desktop_that_ends_is_told_from_one_that_is_slow,
+    a_desktop_that_was_not_started_is_waited_for,
+    what_can_not_be_made_leaves_nothing,
+    an_engine_that_is_away_degrades_the_node_and_hangs_nothing,
+    an_engine_that_comes_back_is_used_again,
+    an_engine_that_stalls_is_given_up,
+);
+
+async fn a_desktop_that_ends_is_told_from_one_that_is_slow(kind: Kind) {
+    let stand = Stand::new(kind).await;
     let session = session();
     let mut spec = spec(session);
     // Without a password the desktop does not start.
@@ -23,9 +32,8 @@ async fn a_desktop_that_ends_is_told_from_one_that_is_slow() {
     stand.nothing_is_left().await;
 }
 
-#[tokio::test]
-async fn a_desktop_that_was_not_started_is_waited_for() {
-    let stand = Stand::new().await;
+async fn a_desktop_that_was_not_started_is_waited_for(kind: Kind) {
+    let stand = Stand::new(kind).await;
     let session = session();
     soon(stand.agent.create(spec(session))).await.unwrap();
     let waiting = stand.agent.clone();
@@ -43,9 +51,8 @@ async fn a_desktop_that_was_not_started_is_waited_for() {
     stand.nothing_is_left().await;
 }
 
-#[tokio::test]
-async fn what_can_not_be_made_leaves_nothing() {
-    let stand = Stand::new().await;
+async fn what_can_not_be_made_leaves_nothing(kind: Kind) {
+    let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let mut missing = spec(session());
     missing.image = "gatewright/no-such-image:dev".into();
@@ -73,9 +80,8 @@ async fn what_can_not_be_made_leaves_nothing() {
     stand.nothing_is_left().await;
 }
 
-#[tokio::test]
-async fn an_engine_that_is_away_degrades_the_node_and_hangs_nothing() {
-    let stand = Stand::over(std::path::Path::new("/nonexistent/engine.sock")).await;
+async fn an_engine_that_is_away_degrades_the_node_and_hangs_nothing(kind: Kind) {
+    let stand = Stand::over(kind, std::path::Path::new("/nonexistent/engine.sock")).await;
     let started = Instant::now();
     let status = soon(stand.agent.status()).await.unwrap();
     assert_eq!(status.degraded.as_deref(), Some("engine failed: it does not answer"));
@@ -92,10 +98,9 @@ async fn an_engine_that_is_away_degrades_the_node_and_hangs_nothing() {
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
-#[tokio::test]
-async fn an_engine_that_comes_back_is_used_again() {
-    let relay = Relay::before(&engine());
-    let stand = Stand::over(&relay.socket).await;
+async fn an_engine_that_comes_back_is_used_again(kind: Kind) {
+    let relay = Relay::before(&kind.socket());
+    let stand = Stand::over(kind, &relay.socket).await;
     let session = session();
     soon(stand.agent.create(spec(session))).await.unwrap();
     soon(stand.agent.start(session)).await.unwrap();
@@ -112,11 +117,10 @@ async fn an_engine_that_comes_back_is_used_again() {
     assert_eq!(soon(stand.agent.status()).await.unwrap().degraded, None);
 }
 
-#[tokio::test]
-async fn an_engine_that_stalls_is_given_up() {
-    let relay = Relay::before(&engine());
+async fn an_engine_that_stalls_is_given_up(kind: Kind) {
+    let relay = Relay::before(&kind.socket());
     relay.set(Mode::Stall);
-    let stand = Stand::over(&relay.socket).await;
+    let stand = Stand::over(kind, &relay.socket).await;
     let started = Instant::now();
     let status = soon(stand.agent.status()).await.unwrap();
     assert!(status.degraded.is_some());

@@ -1,17 +1,18 @@
 //! What a plugin that means ill gets from the endpoint, before a real engine.
 
-use std::collections::HashMap;
-
-use bollard::models::ContainerCreateBody;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use gatewright_agent::guard::{CreateRules, Scope};
 use gatewright_agent::guarded_endpoint;
 use gatewright_core::SessionId;
 use gatewright_plugin_host::{HttpError, HttpRequest, Method};
+use serde_json::{Value, json};
 
 use crate::relay::Relay;
-use crate::stand::{IMAGE, Stand, engine, session, spec};
+use crate::stand::{IMAGE, Stand, session, spec};
+use crate::witness::{Kind, on_each_engine};
+
+on_each_engine!(a_privileged_container_is_not_made, containers_of_others_are_out_of_sight_and_reach,);
 
 fn request(method: Method, path: &str, body: impl Into<Bytes>) -> HttpRequest {
     HttpRequest {
@@ -32,24 +33,47 @@ fn creating(session: SessionId, folder: &str) -> Scope {
     }))
 }
 
-#[tokio::test]
-async fn a_privileged_container_is_not_made() {
-    let relay = Relay::before(&engine());
-    let stand = Stand::new().await;
+async fn a_privileged_container_is_not_made(kind: Kind) {
+    let relay = Relay::before(&kind.socket());
+    let stand = Stand::new(kind).await;
     let session = session();
     let folder = stand.dir.path().to_str().unwrap().to_owned();
-    let endpoint = guarded_endpoint(relay.socket.clone(), &stand.deployment, creating(session, &folder));
-    let most = r#""Memory":268435456,"NanoCpus":750000000,"PidsLimit":128,"ShmSize":33554432"#;
-    let mount = format!(r#""Mounts":[{{"Type":"bind","Source":"{folder}","Target":"/run/session"}}]"#);
-    for (more, named) in [
-        (r#""Privileged":true"#, "HostConfig.Privileged"),
-        (r#""Binds":["/:/host"]"#, "HostConfig.Binds"),
-        (r#""CapAdd":["SYS_ADMIN"]"#, "HostConfig.CapAdd"),
-        (r#""PidMode":"host""#, "HostConfig.PidMode"),
-        (r#""SecurityOpt":["seccomp=unconfined"]"#, "HostConfig.SecurityOpt"),
-    ] {
-        let body = format!(r#"{{"HostConfig":{{{most},{mount},{more}}}}}"#);
-        match endpoint.send(request(Method::Post, "/v1.41/containers/create", body)).await {
+    let endpoint = guarded_endpoint(relay.socket.clone(), kind.language(), &stand.deployment, creating(session, &folder));
+    let sensible = match kind {
+        Kind::Docker => json!({"HostConfig": {
+            "Memory": 256 << 20, "NanoCpus": 750_000_000, "PidsLimit": 128, "ShmSize": 32 << 20,
+            "Mounts": [{"Type": "bind", "Source": folder, "Target": "/run/session"}],
+        }}),
+        Kind::Podman => json!({
+            "shm_size": 32 << 20, "mounts": [{"type": "bind", "source": folder, "destination": "/run/session"}],
+            "resource_limits": {"memory": {"limit": 256 << 20}, "cpu": {"quota": 75_000}, "pids": {"limit": 128}},
+        }),
+    };
+    let wishes: &[(&str, Value)] = match kind {
+        Kind::Docker => &[
+            ("HostConfig.Privileged", json!(true)),
+            ("HostConfig.Binds", json!(["/:/host"])),
+            ("HostConfig.CapAdd", json!(["SYS_ADMIN"])),
+            ("HostConfig.PidMode", json!("host")),
+            ("HostConfig.SecurityOpt", json!(["seccomp=unconfined"])),
+        ],
+        Kind::Podman => &[
+            ("privileged", json!(true)),
+            ("volumes", json!([{"Name": "x", "Dest": "/host"}])),
+            ("cap_add", json!(["SYS_ADMIN"])),
+            ("pidns.nsmode", json!("host")),
+            ("seccomp_profile_path", json!("unconfined")),
+        ],
+    };
+    let create = format!("{}/containers/create", kind.api());
+    for (named, wish) in wishes {
+        let mut body = sensible.clone();
+        let mut at = &mut body;
+        for name in named.split('.') {
+            at = &mut at[name];
+        }
+        *at = wish.clone();
+        match endpoint.send(request(Method::Post, &create, body.to_string())).await {
             Err(HttpError::Refused(why)) => assert!(why.contains(named), "{why}"),
             other => panic!("{named}: {other:?}"),
         }
@@ -58,54 +82,49 @@ async fn a_privileged_container_is_not_made() {
     assert!(stand.containers().await.is_empty());
 
     // The same without it is made, and the answer is the engine's.
-    let body = format!(r#"{{"HostConfig":{{{most},{mount}}}}}"#);
-    let made = endpoint
-        .send(request(Method::Post, "/v1.41/containers/create", body))
-        .await
-        .unwrap();
+    let made = endpoint.send(request(Method::Post, &create, sensible.to_string())).await.unwrap();
     assert_eq!(made.status, 201);
     let made: Vec<Bytes> = made.body.try_collect().await.unwrap();
-    let id = stand.containers().await[0].id.clone().unwrap();
+    let id = stand.containers().await[0]["Id"].as_str().unwrap().to_owned();
     assert!(String::from_utf8_lossy(&made.concat()).contains(&id));
-    assert_eq!(stand.witness(session).await.host_config.unwrap().cap_drop.unwrap(), ["ALL"]);
+    let seen = stand.seen(session).await;
+    assert_eq!(seen["HostConfig"]["SecurityOpt"], json!(["no-new-privileges"]));
+    assert_eq!(seen["HostConfig"]["NetworkMode"], "none");
     // A call that creates does not remove, not even its own.
     assert!(matches!(
         endpoint
-            .send(request(Method::Delete, &format!("/containers/{id}?force=1"), ""))
+            .send(request(Method::Delete, &format!("{}/containers/{id}?force=1", kind.api()), ""))
             .await,
         Err(HttpError::Refused(_))
     ));
-    Stand::sweep(&stand.docker, &stand.deployment).await;
+    Stand::sweep(&stand.witness, &stand.deployment).await;
 }
 
-#[tokio::test]
-async fn containers_of_others_are_out_of_sight_and_reach() {
-    let stand = Stand::new().await;
+async fn containers_of_others_are_out_of_sight_and_reach(kind: Kind) {
+    let stand = Stand::new(kind).await;
     let (session, other) = (session(), crate::stand::session());
+    let api = kind.api();
     let foreign = format!("{}-foreign", stand.deployment);
     let make = async |deployment: &str, session: SessionId| {
-        let labels = HashMap::from([
-            ("gatewright.deployment".to_owned(), deployment.to_owned()),
-            ("gatewright.session".to_owned(), session.to_string()),
-        ]);
-        let body = ContainerCreateBody {
-            image: Some(IMAGE.into()),
-            labels: Some(labels),
-            ..ContainerCreateBody::default()
-        };
-        stand.docker.create_container(None, body).await.unwrap().id
+        let labels = [("gatewright.deployment", deployment), ("gatewright.session", &session.to_string())];
+        stand.witness.make(&labels).await
     };
     let mine = make(&stand.deployment, session).await;
     let neighbour = make(&stand.deployment, other).await;
     let stranger = make(&foreign, session).await;
 
-    let endpoint = guarded_endpoint(engine(), &stand.deployment, Scope::Session(session));
+    let endpoint = guarded_endpoint(kind.socket(), kind.language(), &stand.deployment, Scope::Session(session));
     // Nothing is ours before the engine has said so.
     assert!(matches!(
-        endpoint.send(request(Method::Delete, &format!("/containers/{mine}"), "")).await,
+        endpoint
+            .send(request(Method::Delete, &format!("{api}/containers/{mine}"), ""))
+            .await,
         Err(HttpError::Refused(_))
     ));
-    let listed = endpoint.send(request(Method::Get, "/containers/json?all=true", "")).await.unwrap();
+    let listed = endpoint
+        .send(request(Method::Get, &format!("{api}/containers/json?all=true"), ""))
+        .await
+        .unwrap();
     let listed: Vec<Bytes> = listed.body.try_collect().await.unwrap();
     let listed = String::from_utf8(listed.concat()).unwrap();
     assert!(
@@ -114,9 +133,9 @@ async fn containers_of_others_are_out_of_sight_and_reach() {
     );
     for id in [&neighbour, &stranger] {
         for (method, path) in [
-            (Method::Get, format!("/containers/{id}/json")),
-            (Method::Post, format!("/containers/{id}/start")),
-            (Method::Delete, format!("/containers/{id}?force=true")),
+            (Method::Get, format!("{api}/containers/{id}/json")),
+            (Method::Post, format!("{api}/containers/{id}/start")),
+            (Method::Delete, format!("{api}/containers/{id}?force=true")),
         ] {
             assert!(
                 matches!(endpoint.send(request(method, &path, "")).await, Err(HttpError::Refused(_))),
@@ -125,17 +144,17 @@ async fn containers_of_others_are_out_of_sight_and_reach() {
         }
     }
     let removed = endpoint
-        .send(request(Method::Delete, &format!("/containers/{mine}?force=true"), ""))
+        .send(request(Method::Delete, &format!("{api}/containers/{mine}?force=true"), ""))
         .await
         .unwrap();
     assert_eq!(removed.status, 204);
     let left = stand.containers().await;
     assert_eq!(left.len(), 1);
-    assert_eq!(left[0].id.as_ref(), Some(&neighbour));
+    assert_eq!(left[0]["Id"], neighbour);
     // And a whole agent: the stranger's container of the same session is not touched by its undo.
     use gatewright_ports::AgentControl as _;
     stand.agent.destroy(session).await.unwrap();
-    assert!(stand.docker.inspect_container(&stranger, None).await.is_ok());
-    Stand::sweep(&stand.docker, &stand.deployment).await;
-    Stand::sweep(&stand.docker, &foreign).await;
+    assert!(stand.witness.inspect(&stranger).await.is_some());
+    Stand::sweep(&stand.witness, &stand.deployment).await;
+    Stand::sweep(&stand.witness, &foreign).await;
 }

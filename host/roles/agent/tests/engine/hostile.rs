@@ -3,10 +3,12 @@
 use gatewright_ports::{AgentControl as _, SessionStreams as _, StreamError};
 
 use crate::stand::{Stand, session, soon, spec};
+use crate::witness::{Kind, on_each_engine};
 
-#[tokio::test]
-async fn what_a_container_plants_leads_nowhere() {
-    let stand = Stand::new().await;
+on_each_engine!(what_a_container_plants_leads_nowhere, a_fork_bomb_ends_at_its_limit,);
+
+async fn what_a_container_plants_leads_nowhere(kind: Kind) {
+    let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let session = session();
     soon(agent.create(spec(session))).await.unwrap();
@@ -20,7 +22,7 @@ async fn what_a_container_plants_leads_nowhere() {
          && ln -s / transfer/root && ln -s /etc/passwd passwd && mkdir -p 'odd \n name' && chmod 000 'odd \n name' \
          && d=transfer; for i in $(seq 1 200); do d=$d/deep; mkdir $d || break; done; \
          i=0; while [ $i -lt 2000 ]; do : > transfer/$i; i=$((i+1)); done; mkfifo pipe; chmod 000 transfer; echo planted",
-        engine = crate::stand::engine().display(),
+        engine = kind.socket().display(),
         precious = precious.display(),
     );
     let said = stand.inside(session, &plant).await;
@@ -42,9 +44,8 @@ async fn what_a_container_plants_leads_nowhere() {
 }
 
 /// Within its limits a container may do what it likes: the limit on processes is the engine's, and it holds.
-#[tokio::test]
-async fn a_fork_bomb_ends_at_its_limit() {
-    let stand = Stand::new().await;
+async fn a_fork_bomb_ends_at_its_limit(kind: Kind) {
+    let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let session = session();
     soon(agent.create(spec(session))).await.unwrap();

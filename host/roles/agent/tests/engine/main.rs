@@ -1,4 +1,4 @@
-//! The agent with the Docker runtime plugin, against a real engine. `bollard` is the independent witness.
+//! The agent with its runtime plugins, each scenario against a real Docker and a real Podman, with an independent witness.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod beating;
@@ -6,5 +6,7 @@ mod failing;
 mod guarding;
 mod hostile;
 mod living;
+mod podman;
 mod relay;
 mod stand;
+mod witness;

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gatewright_core::SessionId;
 use serde::{Deserialize, Serialize};
 
-use super::Operation;
-use crate::guard::{Answer, ContainerId, DEPLOYMENT_LABEL, Guard, Known, SESSION_LABEL, Scope, UnexpectedAnswer};
+use crate::guard::answer::{ListedContainer, failure_words, json, list, nothing, null_is_empty, owner, parse};
+use crate::guard::{Answer, ContainerId, Guard, Known, Operation, Scope, UnexpectedAnswer};
 
-/// The longest message of an engine that is handed on, in characters.
-const MAX_MESSAGE: usize = 1024;
-
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Message {
     message: String,
 }
@@ -92,6 +88,16 @@ struct Listed {
     status: String,
 }
 
+impl ListedContainer for Listed {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Inspected {
@@ -133,11 +139,6 @@ struct InspectedConfig {
     labels: BTreeMap<String, String>,
 }
 
-/// Engines written in Go send null for an empty list.
-fn null_is_empty<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
 /// See [`Guard::answer`].
 pub(in crate::guard) fn answer(
     guard: &Guard,
@@ -152,7 +153,14 @@ pub(in crate::guard) fn answer(
     }
     match status {
         200 | 201 | 204 | 304 => {}
-        400..=599 => return failure(status, body),
+        400..=599 => {
+            return json(
+                status,
+                &Message {
+                    message: failure_words(body),
+                },
+            );
+        }
         // Neither an upgrade nor a redirect is part of any operation.
         _ => return Err(UnexpectedAnswer),
     }
@@ -180,75 +188,11 @@ pub(in crate::guard) fn answer(
             }
             json(status, &inspected)
         }
-        Operation::List { session, all, .. } => list(guard, scope, known, (*session, *all), status, body),
+        Operation::List { session, all, .. } => list::<Listed>(guard, scope, known, (*session, *all), status, body),
         Operation::Start(_) | Operation::Stop { .. } | Operation::Kill { .. } => Ok(nothing(status)),
         Operation::Remove { id, .. } => {
             known.forget(id);
             Ok(nothing(status))
         }
     }
-}
-
-fn list(
-    guard: &Guard,
-    scope: &Scope,
-    known: &mut Known,
-    (session, all): (Option<SessionId>, bool),
-    status: u16,
-    body: &[u8],
-) -> Result<Answer, UnexpectedAnswer> {
-    let listed: Vec<Listed> = parse(body)?;
-    // The filter went with the request; an engine that did not apply it is not believed.
-    let wanted = session.or(scope.session());
-    let ours: Vec<(ContainerId, SessionId, Listed)> = listed
-        .into_iter()
-        .filter_map(|one| Some((ContainerId::parse(&one.id)?, owner(guard, &one.labels)?, one)))
-        .filter(|(_, owner, _)| wanted.is_none_or(|wanted| wanted == *owner))
-        .collect();
-    // A list of all sessions may be older than an answer to a creation that came meanwhile: it only adds.
-    match wanted {
-        Some(wanted) if all => known.relearn(wanted, ours.iter().map(|(id, _, _)| id.clone())),
-        _ => ours.iter().for_each(|(id, owner, _)| known.learn(id.clone(), *owner)),
-    }
-    let listed: Vec<Listed> = ours.into_iter().map(|(_, _, one)| one).collect();
-    json(status, &listed)
-}
-
-/// The session of a container with these labels, where it is one of this deployment's.
-fn owner(guard: &Guard, labels: &BTreeMap<String, String>) -> Option<SessionId> {
-    if labels.get(DEPLOYMENT_LABEL)? != &guard.deployment {
-        return None;
-    }
-    labels.get(SESSION_LABEL)?.parse().ok()
-}
-
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, UnexpectedAnswer> {
-    serde_json::from_slice(body).map_err(|_| UnexpectedAnswer)
-}
-
-fn json(status: u16, value: &impl Serialize) -> Result<Answer, UnexpectedAnswer> {
-    Ok(Answer {
-        status,
-        content_type: Some("application/json"),
-        body: serde_json::to_vec(value).map_err(|_| UnexpectedAnswer)?,
-    })
-}
-
-fn nothing(status: u16) -> Answer {
-    Answer {
-        status,
-        content_type: None,
-        body: Vec::new(),
-    }
-}
-
-fn failure(status: u16, body: &[u8]) -> Result<Answer, UnexpectedAnswer> {
-    // A failure need not be JSON: a proxy before the engine may have written it.
-    let message = parse::<Message>(body).map_or_else(|_| "the engine gave no reason".to_owned(), |body| body.message);
-    json(
-        status,
-        &Message {
-            message: message.chars().take(MAX_MESSAGE).collect(),
-        },
-    )
 }

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::guard::body::{labels, limit};
 use crate::guard::fields::Fields;
 use crate::guard::{CreateRules, Guard, Refusal, SESSION_MOUNT, WORKSPACE_UID};
-
-/// The largest body that is looked at, in bytes.
-pub(super) const MAX_BODY: usize = 64 * 1024;
 
 /// What the engine is told. Whatever is not in here keeps the engine's default, which is the safe one: seccomp and
 /// AppArmor profile, masked and read-only paths, no devices, no volumes from others, no shared namespace.
@@ -90,7 +88,7 @@ pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> 
     fields.only("Image", &[&rules.image])?;
     fields.only("Hostname", &[&rules.hostname])?;
     fields.only("User", &["1000", "1000:1000"])?;
-    let labels = labels(fields, rules, guard)?;
+    let labels = labels(fields, "Labels", rules, guard)?;
     // Either way there is no network.
     let _no_network = fields.flag("NetworkDisabled")?;
     let stop_timeout = fields.number("StopTimeout")?.unwrap_or(10);
@@ -110,17 +108,6 @@ pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> 
         host_config,
     };
     serde_json::to_string(&create).map_err(|_| Refusal::Body("can't be built"))
-}
-
-/// Labels that the plugin sets must be those that it was given; all of them are set in any case.
-fn labels(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> Result<BTreeMap<String, String>, Refusal> {
-    let ours: BTreeMap<String, String> = rules.labels(&guard.deployment).into();
-    for (name, value) in fields.map("Labels")? {
-        if ours.get(&name) != Some(&value) {
-            return Err(fields.bad("Labels", "not the labels that the call was given"));
-        }
-    }
-    Ok(ours)
 }
 
 fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConfig<'a>, Refusal> {
@@ -166,15 +153,6 @@ fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConf
             config: BTreeMap::from([("max-file", "1"), ("max-size", "1m")]),
         },
     })
-}
-
-/// A limit must be there, and at most what the session was promised. 0 and negative numbers mean "none" to an engine.
-fn limit(host: &mut Fields, name: &str, most: u64) -> Result<u64, Refusal> {
-    match host.number(name)? {
-        None => Err(host.bad(name, "is missing")),
-        Some(value) if value > most => Err(host.bad(name, "more than the session's limit")),
-        Some(value) => Ok(value),
-    }
 }
 
 /// The one mount, in either of the two forms that Docker has for it.

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::guard::{Answer, ContainerId, CreateRules, Dialect, UnexpectedAnswer};
+use crate::guard::target::encode;
+use crate::guard::{Answer, ContainerId, CreateRules, Dialect, Operation, UnexpectedAnswer};
 
 const FOLDER: &str = "/var/lib/gatewright/sessions/x";
 const IMAGE: &str = "gatewright/terminal:dev";

@@ -3,17 +3,13 @@
 //! One that answers is used; otherwise a private dockerd is started, which needs no systemd, and is stopped at the end.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::interrupt;
+use super::CommandLine;
+use super::server::{self, make_home, named_by, ping};
 use crate::process::{self, Run};
 
 /// Where the private dockerd keeps everything of its own: not in the repository or a home folder, which may be on a
@@ -22,8 +18,6 @@ const HOME: &str = "/var/lib/gatewright-dev/docker";
 const HOME_ENVIRONMENT: &str = "GATEWRIGHT_ENGINE_DIR";
 const SYSTEM_SOCKET: &str = "/var/run/docker.sock";
 const ENVIRONMENT: &str = "GATEWRIGHT_DOCKER_HOST";
-const START_LIMIT: Duration = Duration::from_secs(30);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Which engine to take when none is named by the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +44,7 @@ impl Engine {
     /// # Errors
     /// dockerd is missing, does not answer in time, or may not be used by this person.
     pub(crate) fn obtain(preference: Preference) -> Result<Self> {
-        if let Some(socket) = named_by_environment()? {
+        if let Some(socket) = named_by(ENVIRONMENT)? {
             match ping(&socket) {
                 Ok(()) => {
                     return Ok(Self {
@@ -73,7 +67,7 @@ impl Engine {
             });
         }
         let socket = Path::new(&home()).join("docker.sock");
-        make_home()?;
+        make_home(&home())?;
         let _starting = crate::cache::lock(&Path::new(&home()).join("start.lock"))?;
         let started = ping(&socket).is_err();
         if started {
@@ -97,14 +91,15 @@ impl Engine {
         format!("unix://{}", self.socket.display())
     }
 
-    /// The docker command line, talking to this engine.
-    pub(crate) fn docker(&self) -> Run {
-        Run::new("docker").env("DOCKER_HOST", self.url()).env_remove("DOCKER_CONTEXT")
-    }
-
     /// A command that is told where the engine is.
     pub(crate) fn known_to(&self, run: Run) -> Run {
         run.env(ENVIRONMENT, self.url())
+    }
+}
+
+impl CommandLine for Engine {
+    fn command(&self) -> Run {
+        Run::new("docker").env("DOCKER_HOST", self.url()).env_remove("DOCKER_CONTEXT")
     }
 }
 
@@ -138,48 +133,7 @@ fn home() -> String {
 /// Whether any engine that a command could use answers now.
 pub(crate) fn any_answers() -> bool {
     let own = Path::new(&home()).join("docker.sock");
-    named_by_environment().ok().flatten().is_some_and(|socket| ping(&socket).is_ok()) || ping(&own).is_ok()
-}
-
-fn named_by_environment() -> Result<Option<PathBuf>> {
-    let Ok(value) = std::env::var(ENVIRONMENT) else { return Ok(None) };
-    if value.is_empty() {
-        return Ok(None);
-    }
-    match value.strip_prefix("unix://") {
-        Some(path) if path.starts_with('/') => Ok(Some(path.into())),
-        _ => bail!("{ENVIRONMENT} has to be unix:// and an absolute path"),
-    }
-}
-
-/// Asks the engine whether it is there (`GET /_ping`).
-fn ping(socket: &Path) -> Result<()> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")?;
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer)?;
-    if answer.starts_with(b"HTTP/1.") && answer.ends_with(b" 200") {
-        return Ok(());
-    }
-    bail!("it answers, but not with 200");
-}
-
-/// Makes the engine's folder, writable for this person.
-fn make_home() -> Result<()> {
-    let home = home();
-    if fs::create_dir_all(&home).is_err()
-        || File::options()
-            .create(true)
-            .append(true)
-            .open(format!("{home}/users.lock"))
-            .is_err()
-    {
-        let owner = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        Run::as_root("mkdir")?.args(["-p", &home]).run()?;
-        Run::as_root("chown")?.args([&owner, &home]).run()?;
-    }
-    Ok(())
+    named_by(ENVIRONMENT).ok().flatten().is_some_and(|socket| ping(&socket).is_ok()) || ping(&own).is_ok()
 }
 
 fn start(socket: &Path) -> Result<()> {
@@ -192,65 +146,22 @@ fn start(socket: &Path) -> Result<()> {
             Run::as_root("rm")?.arg("-f").arg(&left).run()?;
         }
     }
-    let log_path = format!("{home}/log");
-    let log = File::create(&log_path).with_context(|| format!("write {log_path}"))?;
-    let root = rustix::process::geteuid().is_root();
-    let mut command = if root { Command::new(&dockerd) } else { Command::new("sudo") };
-    if !root {
-        command.args(["-n", "--"]).arg(&dockerd);
-        // sudo asks for the password now, where a person can answer.
-        Run::as_root("true")?.run()?;
-    }
-    command
-        .args([
-            "--data-root",
-            &format!("{home}/data"),
-            "--exec-root",
-            &format!("{home}/exec"),
-            "--pidfile",
-            &format!("{home}/docker.pid"),
-        ])
-        .args([
-            "-H",
-            &format!("unix://{}", socket.display()),
-            "-G",
-            &rustix::process::getgid().as_raw().to_string(),
-        ])
-        .args([
-            "--storage-driver",
-            "overlay2",
-            "--exec-opt",
-            "native.cgroupdriver=cgroupfs",
-            "--log-level",
-            "warn",
-        ])
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        // Away from the terminal's group: Ctrl-C must reach what uses the engine first.
-        .process_group(0);
+    let mut arguments = [
+        ("--data-root", format!("{home}/data")),
+        ("--exec-root", format!("{home}/exec")),
+        ("--pidfile", format!("{home}/docker.pid")),
+        ("-H", format!("unix://{}", socket.display())),
+        ("-G", rustix::process::getgid().as_raw().to_string()),
+        ("--storage-driver", "overlay2".to_owned()),
+        ("--exec-opt", "native.cgroupdriver=cgroupfs".to_owned()),
+        ("--log-level", "warn".to_owned()),
+    ]
+    .map(|(name, value)| [name.to_owned(), value])
+    .concat();
     if let Some(mtu) = default_route_mtu() {
-        command.args(["--mtu", &mtu.to_string()]);
+        arguments.extend(["--mtu".to_owned(), mtu.to_string()]);
     }
-    let mut child = command.spawn().context("start dockerd")?;
-    let limit = Instant::now() + START_LIMIT;
-    loop {
-        if ping(socket).is_ok() {
-            return Ok(());
-        }
-        if let Some(status) = child.try_wait()? {
-            bail!("dockerd ended at once ({status}); the end of {log_path}:\n{}", tail(&log_path));
-        }
-        if Instant::now() > limit || interrupt::happened() {
-            let _stopped = stop();
-            interrupt::check()?;
-            bail!(
-                "dockerd did not answer within {START_LIMIT:?}; the end of {log_path}:\n{}",
-                tail(&log_path)
-            );
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    server::start(&dockerd, &arguments, &[], socket, &format!("{home}/log"))
 }
 
 /// Stops the private dockerd by its process id, and removes the mount that it leaves.
@@ -260,31 +171,12 @@ fn stop() -> Result<()> {
         .context("read the engine's process id")?
         .trim()
         .to_owned();
-    Run::as_root("kill")?.arg(&pid).clean_up()?;
-    let limit = Instant::now() + STOP_LIMIT;
-    while Path::new("/proc").join(&pid).join("exe").symlink_metadata().is_ok() && !is_zombie(&pid) {
-        if Instant::now() > limit {
-            bail!("dockerd (process {pid}) is still there after {STOP_LIMIT:?}");
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    server::stop("dockerd", &pid)?;
     let data = format!("{home}/data");
-    if is_mounted(&data)? {
+    if server::is_mounted(&data)? {
         Run::as_root("umount")?.arg(&data).clean_up()?;
     }
     Ok(())
-}
-
-/// Our own child stays as a zombie until this process ends: it has ended all the same.
-fn is_zombie(pid: &str) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
-}
-
-fn is_mounted(path: &str) -> Result<bool> {
-    Ok(fs::read_to_string("/proc/self/mounts")?
-        .lines()
-        .any(|line| line.split(' ').nth(1) == Some(path)))
 }
 
 /// The MTU of the interface with the default route: containers with a larger one lose packets silently.
@@ -300,15 +192,4 @@ fn default_route_mtu() -> Option<u32> {
         .trim()
         .parse()
         .ok()
-}
-
-fn tail(path: &str) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines
-        .iter()
-        .skip(lines.len().saturating_sub(15))
-        .copied()
-        .collect::<Vec<_>>()
-        .join("\n")
 }

@@ -1,0 +1,233 @@
+//! The engine's answers: read into our own types, and only that is handed to the plugin.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::guard::answer::{ListedContainer, failure_words, json, list, nothing, null_is_empty, owner, parse};
+use crate::guard::{Answer, ContainerId, Guard, Known, Operation, Scope, UnexpectedAnswer};
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    message: String,
+    response: u16,
+}
+
+/// Engine, machine and abilities, without what says more about the host.
+#[derive(Debug, Serialize, Deserialize)]
+struct Info {
+    host: Host,
+    #[serde(default)]
+    version: InfoVersion,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Host {
+    #[serde(default)]
+    arch: String,
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    kernel: String,
+    #[serde(default)]
+    cpus: u64,
+    #[serde(default)]
+    mem_total: u64,
+    #[serde(default)]
+    cgroup_version: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    cgroup_controllers: Vec<String>,
+    security: Security,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Security {
+    rootless: bool,
+    #[serde(default)]
+    seccomp_enabled: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct InfoVersion {
+    version: String,
+    #[serde(rename = "APIVersion")]
+    api_version: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Version {
+    version: String,
+    api_version: String,
+    os: String,
+    arch: String,
+    kernel_version: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Image {
+    id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_digests: Vec<String>,
+    #[serde(default)]
+    size: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Created {
+    id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    names: Vec<String>,
+    #[serde(default)]
+    image: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    created: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    exit_code: i32,
+}
+
+impl ListedContainer for Listed {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    created: String,
+    #[serde(default)]
+    image_name: String,
+    state: State,
+    config: InspectedConfig,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct State {
+    status: String,
+    running: bool,
+    paused: bool,
+    #[serde(rename = "OOMKilled")]
+    oom_killed: bool,
+    dead: bool,
+    exit_code: i64,
+    error: String,
+    started_at: String,
+    finished_at: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedConfig {
+    #[serde(default)]
+    hostname: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    labels: BTreeMap<String, String>,
+}
+
+/// What became of one container that was to be removed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Removed {
+    id: String,
+    #[serde(default)]
+    err: Option<serde_json::Value>,
+}
+
+/// Whether an engine that tells this of itself is an ordinary user's.
+pub(super) fn is_rootless(info: &[u8]) -> Option<bool> {
+    parse::<Info>(info).ok().map(|info| info.host.security.rootless)
+}
+
+/// See [`Guard::answer`].
+pub(in crate::guard) fn answer(
+    guard: &Guard,
+    scope: &Scope,
+    known: &mut Known,
+    operation: &Operation,
+    status: u16,
+    body: &[u8],
+) -> Result<Answer, UnexpectedAnswer> {
+    if let (404, Operation::Inspect(id) | Operation::Remove { id, .. }) = (status, operation) {
+        known.forget(id);
+    }
+    match status {
+        200 | 201 | 204 | 304 => {}
+        400..=599 => return failure(status, failure_words(body)),
+        // Neither an upgrade nor a redirect is part of any operation.
+        _ => return Err(UnexpectedAnswer),
+    }
+    match operation {
+        Operation::Ping => Ok(Answer {
+            status,
+            content_type: Some("text/plain"),
+            body: b"OK".to_vec(),
+        }),
+        Operation::Version => json(status, &parse::<Version>(body)?),
+        Operation::Info => json(status, &parse::<Info>(body)?),
+        Operation::Images => json(status, &parse::<Vec<Image>>(body)?),
+        Operation::Image { .. } => json(status, &parse::<Image>(body)?),
+        Operation::Create { session } => {
+            let created: Created = parse(body)?;
+            let id = ContainerId::parse(&created.id).ok_or(UnexpectedAnswer)?;
+            known.learn(id, *session);
+            json(status, &created)
+        }
+        Operation::Inspect(id) => {
+            let inspected: Inspected = parse(body)?;
+            let ours = owner(guard, &inspected.config.labels);
+            if inspected.id != id.as_str() || ours.is_none() || ours != known.session_of(id) {
+                return Err(UnexpectedAnswer);
+            }
+            json(status, &inspected)
+        }
+        Operation::List { session, all, .. } => list::<Listed>(guard, scope, known, (*session, *all), status, body),
+        Operation::Start(_) | Operation::Stop { .. } | Operation::Kill { .. } => Ok(nothing(status)),
+        Operation::Remove { id, .. } => remove(known, id, status, body),
+    }
+}
+
+/// A removal is told of with status 200 even where it failed; then a report says so.
+fn remove(known: &mut Known, id: &ContainerId, status: u16, body: &[u8]) -> Result<Answer, UnexpectedAnswer> {
+    if status == 200 && !body.is_empty() {
+        let reports: Vec<Removed> = parse(body)?;
+        let report = reports.iter().find(|report| report.id == id.as_str()).ok_or(UnexpectedAnswer)?;
+        if report.err.as_ref().is_some_and(|err| !err.is_null()) {
+            return failure(500, "the engine did not remove the container".to_owned());
+        }
+    }
+    known.forget(id);
+    Ok(nothing(204))
+}
+
+fn failure(status: u16, message: String) -> Result<Answer, UnexpectedAnswer> {
+    json(status, &Failure { message, response: status })
+}

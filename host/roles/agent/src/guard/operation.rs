@@ -1,0 +1,219 @@
+//! What may be asked of an engine, whatever it speaks. Every value in it was checked.
+
+use gatewright_core::SessionId;
+
+use super::fields::Fields;
+use super::image_name::is_image_name;
+use super::target::Query;
+use super::{ContainerId, DEPLOYMENT_LABEL, Guard, Known, Method, Refusal, SESSION_LABEL, Scope};
+
+/// The longest that an engine may be asked to wait for a container to end.
+const MAX_STOP_SECS: u32 = 120;
+
+/// One thing that an engine is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Does it answer?
+    Ping,
+    /// Its version.
+    Version,
+    /// Its machine and abilities.
+    Info,
+    /// The images that it has.
+    Images,
+    /// One image.
+    Image {
+        /// Its name.
+        name: String,
+    },
+    /// Make a container.
+    Create {
+        /// Whose.
+        session: SessionId,
+    },
+    /// Start one.
+    Start(ContainerId),
+    /// Ask one to end, kill it after a while.
+    Stop {
+        /// Which.
+        id: ContainerId,
+        /// How long to wait.
+        grace_secs: u32,
+    },
+    /// Send it a signal.
+    Kill {
+        /// Which.
+        id: ContainerId,
+        /// Which signal.
+        signal: Signal,
+    },
+    /// Look at one.
+    Inspect(ContainerId),
+    /// Remove one, with its unnamed volumes.
+    Remove {
+        /// Which.
+        id: ContainerId,
+        /// Kill it first.
+        force: bool,
+    },
+    /// Look at this deployment's containers.
+    List {
+        /// The deployment.
+        deployment: String,
+        /// Only this session's.
+        session: Option<SessionId>,
+        /// Those that don't run, too.
+        all: bool,
+    },
+}
+
+/// The signals that may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ends it.
+    Kill,
+    /// Asks it to end.
+    Term,
+}
+
+impl Operation {
+    /// The method to use: as asked where there is a choice.
+    pub(super) fn method(&self, asked: Method) -> Method {
+        match self {
+            Self::Ping => asked,
+            Self::Version | Self::Info | Self::Images | Self::Image { .. } | Self::Inspect(_) | Self::List { .. } => Method::Get,
+            Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } => Method::Post,
+            Self::Remove { .. } => Method::Delete,
+        }
+    }
+
+    /// Whether the engine is another after it.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        matches!(
+            self,
+            Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } | Self::Remove { .. }
+        )
+    }
+}
+
+/// Whether the call that runs now may do this at all.
+pub(super) fn in_scope(scope: &Scope, operation: &Operation) -> Result<(), Refusal> {
+    let name = match operation {
+        Operation::Ping
+        | Operation::Version
+        | Operation::Info
+        | Operation::Images
+        | Operation::Image { .. }
+        | Operation::Inspect(_)
+        | Operation::List { .. } => return Ok(()),
+        Operation::Create { .. } => "create",
+        Operation::Start(_) => "start",
+        Operation::Stop { .. } => "stop",
+        Operation::Kill { .. } => "kill",
+        Operation::Remove { .. } => "remove",
+    };
+    match (scope, operation) {
+        (Scope::Session(_), operation) if !matches!(operation, Operation::Create { .. }) => Ok(()),
+        (Scope::Create(_), Operation::Create { .. }) => Ok(()),
+        _ => Err(Refusal::OutOfScope(name)),
+    }
+}
+
+/// A container's id, where it is one of ours and, if the call is about one session, of that session.
+pub(super) fn own_container(scope: &Scope, known: &Known, text: &str) -> Result<ContainerId, Refusal> {
+    let id = ContainerId::parse(text).ok_or(Refusal::Container)?;
+    let session = known.session_of(&id).ok_or(Refusal::Container)?;
+    match scope.session() {
+        Some(wanted) if wanted != session => Err(Refusal::Container),
+        _ => Ok(id),
+    }
+}
+
+/// The name of an image, where the call may look at it.
+pub(super) fn image(scope: &Scope, name: &str) -> Result<String, Refusal> {
+    let allowed = match scope {
+        Scope::Create(rules) => rules.image == name,
+        Scope::Node => true,
+        Scope::Session(_) => false,
+    };
+    if !is_image_name(name) {
+        return Err(Refusal::Target("not the name of an image"));
+    }
+    if !allowed {
+        return Err(Refusal::OutOfScope("this image"));
+    }
+    Ok(name.to_owned())
+}
+
+/// How long to wait for a container to end: the parameter called `name`, in whole seconds.
+pub(super) fn grace(query: &mut Query, name: &str) -> Result<u32, Refusal> {
+    let Some(text) = query.take(name) else {
+        return Ok(10);
+    };
+    match text.parse() {
+        Ok(secs) if secs <= MAX_STOP_SECS && text.bytes().all(|b| b.is_ascii_digit()) => Ok(secs),
+        _ => Err(Refusal::Query(name.to_owned())),
+    }
+}
+
+/// The signal of `kill`.
+pub(super) fn signal(query: &mut Query) -> Result<Signal, Refusal> {
+    match query.take("signal").as_deref() {
+        None | Some("SIGKILL" | "KILL" | "9") => Ok(Signal::Kill),
+        Some("SIGTERM" | "TERM" | "15") => Ok(Signal::Term),
+        Some(_) => Err(Refusal::Query("signal".to_owned())),
+    }
+}
+
+/// The filter is forced to this deployment and, in a call about one session, to that session.
+pub(super) fn list(guard: &Guard, scope: &Scope, query: &mut Query) -> Result<Operation, Refusal> {
+    let bad = || Refusal::Query("filters".to_owned());
+    let mut session = scope.session();
+    let all = query.take_flag("all")?;
+    if let Some(text) = query.take("filters") {
+        let mut filters = Fields::parse(text.as_bytes()).map_err(|_| bad())?;
+        for label in filters.texts("label").map_err(|_| bad())? {
+            let (name, value) = label.split_once('=').ok_or_else(bad)?;
+            match name {
+                DEPLOYMENT_LABEL if value == guard.deployment => {}
+                SESSION_LABEL => {
+                    let asked: SessionId = value.parse().map_err(|_| bad())?;
+                    if session.is_some_and(|session| session != asked) {
+                        return Err(bad());
+                    }
+                    session = Some(asked);
+                }
+                _ => return Err(bad()),
+            }
+        }
+        filters.finish().map_err(|_| bad())?;
+    }
+    Ok(Operation::List {
+        deployment: guard.deployment.clone(),
+        session,
+        all,
+    })
+}
+
+/// The filter that names this deployment and, where there is one, the session. Docker and Podman read the same form.
+pub(super) fn label_filter(deployment: &str, session: Option<SessionId>) -> String {
+    let mut labels = vec![format!("{DEPLOYMENT_LABEL}={deployment}")];
+    labels.extend(session.map(|session| format!("{SESSION_LABEL}={session}")));
+    serde_json::json!({ "label": labels }).to_string()
+}
+
+/// The name of a session's container. One that exists keeps a second from being made.
+pub(super) fn container_name(session: SessionId) -> String {
+    format!("gatewright-{session}")
+}
+
+impl Signal {
+    /// As engines read it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "SIGKILL",
+            Self::Term => "SIGTERM",
+        }
+    }
+}

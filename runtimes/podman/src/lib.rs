@@ -1,0 +1,62 @@
+//! Runs workspaces on a Podman engine (libpod API, version 4.3 or newer), rootful or rootless, through the endpoint `engine`.
+//!
+//! Nothing is remembered between calls: the engine's own names and labels say what is whose. A container is named
+//! `gatewright-<session>`, so that a session can't have two.
+#![forbid(unsafe_code)]
+
+mod create;
+mod engine;
+mod facts;
+
+use gatewright_sdk::runtime::{Container, EngineInfo, Error, Images, Lifecycle, Spec};
+
+use crate::engine::ENGINE;
+
+/// The backend.
+#[derive(Debug)]
+pub struct Podman;
+
+impl Lifecycle for Podman {
+    fn capabilities() -> Result<EngineInfo, Error> {
+        facts::capabilities()
+    }
+
+    fn health() -> Result<(), Error> {
+        facts::health()
+    }
+
+    fn create(spec: Spec) -> Result<String, Error> {
+        create::create(&spec)
+    }
+
+    fn start(id: String) -> Result<(), Error> {
+        ENGINE.act(&engine::container(&id, "/start"), None)
+    }
+
+    fn stop(id: String, grace_secs: u32) -> Result<(), Error> {
+        ENGINE.act(&engine::container(&id, "/stop"), Some(("timeout", &grace_secs.to_string())))
+    }
+
+    fn destroy(id: String) -> Result<(), Error> {
+        ENGINE.destroy(&id)
+    }
+
+    fn inspect(id: String) -> Result<Container, Error> {
+        facts::inspect(&id)
+    }
+
+    fn list() -> Result<Vec<Container>, Error> {
+        facts::list()
+    }
+}
+
+impl Images for Podman {
+    fn list() -> Result<Vec<String>, Error> {
+        facts::images()
+    }
+}
+
+gatewright_sdk::export_runtime!(Podman);
+
+#[cfg(test)]
+mod tests;
