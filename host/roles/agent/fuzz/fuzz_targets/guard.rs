@@ -11,7 +11,7 @@ use guard::{ContainerId, CreateRules, Dialect, Guard, Known, Operation, Request,
 use libfuzzer_sys::fuzz_target;
 
 // The guard's source itself, without the plugin host that the agent's crate brings.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/guard/mod.rs"]
 mod guard;
 
