@@ -189,7 +189,12 @@ impl Image {
         let changes = [
             format!("USER {SESSION_UID}:{SESSION_UID}"),
             "WORKDIR /home/user".to_owned(),
-            "ENV HOME=/home/user USER=user SHELL=/bin/sh LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin".to_owned(),
+            // One at a time: of several, Podman takes the rest of the line for the first one's value.
+            "ENV HOME=/home/user".to_owned(),
+            "ENV USER=user".to_owned(),
+            "ENV SHELL=/bin/sh".to_owned(),
+            "ENV LANG=C.UTF-8".to_owned(),
+            "ENV PATH=/usr/local/bin:/usr/bin:/bin".to_owned(),
             "CMD [\"/usr/bin/gatewright-session\"]".to_owned(),
             format!("LABEL {LABEL}={}", self.hash),
         ];
