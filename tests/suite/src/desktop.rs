@@ -41,7 +41,7 @@ pub enum Heard {
     Update,
     /// A bell.
     Bell,
-    /// Clipboard text, with single line feeds.
+    /// Clipboard text as it was sent, without the NUL that ends the extended form.
     Clipboard(String),
     /// The end of the stream.
     Closed(Closed),
@@ -171,9 +171,9 @@ impl Desktop {
         Ok(())
     }
 
-    /// Offers text to the desktop as noVNC does: by the extended clipboard where it is spoken. The text is handed over
-    /// when the desktop asks for it, while [`Self::next`] is being called.
-    pub async fn paste(&mut self, text: &str) -> anyhow::Result<()> {
+    /// Offers text to the desktop, with the line ends that it has: by the extended clipboard where it is spoken. It is handed
+    /// over when the desktop asks for it, while [`Self::next`] is being called.
+    pub async fn paste_as_is(&mut self, text: &str) -> anyhow::Result<()> {
         if !self.extended {
             let latin1: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect();
             let mut message = vec![6, 0, 0, 0];
@@ -212,8 +212,13 @@ impl Desktop {
         }
     }
 
-    /// The next clipboard text; updates in between are passed over.
+    /// The next clipboard text with single line feeds; updates in between are passed over.
     pub async fn next_clipboard(&mut self) -> anyhow::Result<String> {
+        Ok(self.next_clipboard_as_sent().await?.replace("\r\n", "\n"))
+    }
+
+    /// The next clipboard text with the line ends of the wire.
+    pub async fn next_clipboard_as_sent(&mut self) -> anyhow::Result<String> {
         loop {
             match self.next().await? {
                 Heard::Clipboard(text) => return Ok(text),
@@ -288,7 +293,7 @@ impl Desktop {
         } else if flags & NOTIFY != 0 && flags & TEXT != 0 {
             self.send_extended(REQUEST | TEXT, &[]).await?;
         } else if flags & REQUEST != 0 {
-            let text = self.offered.clone().unwrap_or_default().replace('\n', "\r\n") + "\0";
+            let text = self.offered.clone().unwrap_or_default() + "\0";
             let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
             zlib.write_all(&u32::try_from(text.len())?.to_be_bytes())?;
             zlib.write_all(text.as_bytes())?;
@@ -302,7 +307,7 @@ impl Desktop {
             inflated.resize(u32::from_be_bytes(length) as usize, 0);
             zlib.read_exact(&mut inflated)?;
             ensure!(inflated.pop() == Some(0), "the text has no end");
-            return Ok(Some(String::from_utf8(inflated)?.replace("\r\n", "\n")));
+            return Ok(Some(String::from_utf8(inflated)?));
         }
         Ok(None)
     }

@@ -1,5 +1,7 @@
 //! Copy out and copy in, several kinds of text, allowed, redacted and denied: asserted on both ends.
 
+mod kinds;
+
 use std::time::Duration;
 
 use gatewright_suite::{Desktop, Engine, Person, Product};
@@ -27,9 +29,14 @@ async fn paste_inside(engine: &Engine, session: &str, desktop: &mut Desktop) -> 
     }
 }
 
-/// Offers text and waits until a program inside gets something else than before.
+/// Offers text with CRLF line ends, as noVNC does, and waits until a program inside gets what is wanted.
 async fn paste(engine: &Engine, session: &str, desktop: &mut Desktop, text: &str, wanted: &str) {
-    desktop.paste(text).await.unwrap();
+    paste_as_is(engine, session, desktop, &text.replace('\n', "\r\n"), wanted).await;
+}
+
+/// The same with the line ends that the text has.
+async fn paste_as_is(engine: &Engine, session: &str, desktop: &mut Desktop, text: &str, wanted: &str) {
+    desktop.paste_as_is(text).await.unwrap();
     let mut got = String::new();
     for _ in 0..100 {
         got = paste_inside(engine, session, desktop).await;
