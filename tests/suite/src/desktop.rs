@@ -185,6 +185,11 @@ impl Desktop {
         self.send_extended(NOTIFY | TEXT, &[]).await
     }
 
+    /// The same with CRLF line ends, as noVNC does.
+    pub async fn paste(&mut self, text: &str) -> anyhow::Result<()> {
+        self.paste_as_is(&text.replace('\n', "\r\n")).await
+    }
+
     /// Whether the desktop speaks the extended clipboard; known once it said so.
     #[must_use]
     pub fn speaks_extended(&self) -> bool {
