@@ -129,6 +129,8 @@ pub struct LimitsFile {
     pub drain_secs: Option<u64>,
     /// The largest clipboard text that is looked at, in bytes. Default 4 MiB; what is larger is denied unread.
     pub clipboard_max_bytes: Option<u64>,
+    /// Disk for files that are held until their rules have seen them whole, in bytes, all sessions together. Default 4 GiB.
+    pub file_spool_bytes: Option<u64>,
     /// How long a launch may wait for the desktop to answer, in seconds. Default 90.
     pub launch_timeout_secs: Option<u64>,
     /// Sessions at once for one person. Default 8.
@@ -169,6 +171,8 @@ pub struct Conf {
     pub drain: Duration,
     /// The largest clipboard text that is looked at, in bytes.
     pub clipboard_max_bytes: usize,
+    /// Disk for files that are held, in bytes.
+    pub file_spool_bytes: u64,
     /// A launch's wait for the desktop.
     #[serde(serialize_with = "secs")]
     pub launch_timeout: Duration,
@@ -280,6 +284,7 @@ impl Conf {
             certificate,
             drain: Duration::from_secs(file.limits.drain_secs.unwrap_or(10)),
             clipboard_max_bytes: usize::try_from(clipboard_max_bytes)?,
+            file_spool_bytes: file.limits.file_spool_bytes.unwrap_or(4 << 30),
             launch_timeout: Duration::from_secs(file.limits.launch_timeout_secs.unwrap_or(90)),
             sessions_per_user: file.limits.sessions_per_user.unwrap_or(8),
             grants,

@@ -12,6 +12,7 @@ use gatewright_connection_proxy::{ConnectionProxy, ProxyConf};
 use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks};
 use gatewright_core::{NodeId, Timestamp};
 use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, Upstream, Upstreams};
+use gatewright_gate::Spool;
 use gatewright_identity::{CertificateResolver, PublicCa, PublicNames, ServerCertificate, TicketSigner};
 use gatewright_plugin_host::{Approved, HostConfig, PluginHost, PluginSlots};
 use gatewright_ports::{AgentControl, Control, SessionStreams};
@@ -97,6 +98,7 @@ pub(crate) async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: Cancellat
         tickets: signer.verifier(),
         agents: HashMap::from([(node, Arc::clone(&agent) as Arc<dyn SessionStreams>)]),
         clipboard_max_bytes: u32::try_from(conf.clipboard_max_bytes)?,
+        spool: Spool::open(data.join("spool"), conf.file_spool_bytes).context("the spool can't be used")?,
     };
     let proxy = ConnectionProxy::start(proxy_conf, &tasks, stop.clone());
     control.register_proxy(Arc::new(proxy.clone()));

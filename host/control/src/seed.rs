@@ -29,8 +29,12 @@ const DEPLOYMENT: &str = "deployment-id";
 const PASSWORD: usize = 16;
 /// The largest clipboard text of the example rules.
 const CLIPBOARD_MAX: u64 = 64 * 1024;
-/// The plugin of the example rules.
+/// The plugins of the example rules.
 const CLIPBOARD_PLUGIN: &str = "dlp-clipboard";
+const FILETYPE_PLUGIN: &str = "dlp-filetype";
+/// The largest upload and the largest download of the example rules.
+const UPLOAD_MAX: u64 = 100 << 20;
+const DOWNLOAD_MAX: u64 = 20 << 20;
 
 /// What the first start made.
 #[derive(Debug, Clone, Default)]
@@ -163,7 +167,7 @@ fn example_workspaces() -> [WorkspaceRecord; 3] {
     ]
 }
 
-fn example_rules(plugin: &PluginName, everyone: GroupId, sales: GroupId) -> Vec<Rule> {
+fn example_rules(plugin: &PluginName, files: &PluginName, everyone: GroupId, sales: GroupId) -> Vec<Rule> {
     let mut rules = vec![
         rule(
             "Paste text up to 64 KiB",
@@ -177,9 +181,26 @@ fn example_rules(plugin: &PluginName, everyone: GroupId, sales: GroupId) -> Vec<
             everyone,
             clipboard(plugin, Gate::CopyOut, false),
         ),
-        rule("No uploads", Gate::Upload, everyone, RuleEffect::Close),
+        rule(
+            "Upload files up to 100 MiB",
+            Gate::Upload,
+            everyone,
+            RuleEffect::Ask {
+                plugin: files.clone(),
+                config: json!({ "max_bytes": UPLOAD_MAX }),
+            },
+        ),
         rule("No downloads", Gate::Download, everyone, RuleEffect::Close),
     ];
+    rules.push(rule(
+        "Sales: download .png and .jpg up to 20 MiB",
+        Gate::Download,
+        sales,
+        RuleEffect::Ask {
+            plugin: files.clone(),
+            config: json!({ "extensions": ["png", "jpg", "jpeg"], "max_bytes": DOWNLOAD_MAX }),
+        },
+    ));
     rules.push(rule(
         "Sales: card numbers redacted on paste",
         Gate::CopyIn,
@@ -214,7 +235,8 @@ impl ControlPlane {
         if self.0.store.setting(SEEDED).await?.is_some() {
             return Ok(SeedReport::default());
         }
-        let plugin: PluginName = CLIPBOARD_PLUGIN.parse().map_err(|_| StoreError::Invalid { what: "plugin name" })?;
+        let name = |text: &str| text.parse::<PluginName>().map_err(|_| StoreError::Invalid { what: "plugin name" });
+        let (plugin, files) = (name(CLIPBOARD_PLUGIN)?, name(FILETYPE_PLUGIN)?);
         let passwords = &self.0.config.passwords;
         let admin = passwords.admin.clone().unwrap_or_else(|| random::password(PASSWORD));
         let demo = passwords.demo.clone().unwrap_or_else(|| random::password(PASSWORD));
@@ -232,7 +254,7 @@ impl ControlPlane {
         for record in example_workspaces() {
             write.insert_workspace(&record).await?;
         }
-        for rule in example_rules(&plugin, everyone.group.id, sales.group.id) {
+        for rule in example_rules(&plugin, &files, everyone.group.id, sales.group.id) {
             write.insert_rule(&rule).await?;
         }
         write.set_setting(SEEDED, &self.now().as_micros().to_string()).await?;

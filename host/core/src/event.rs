@@ -63,10 +63,13 @@ pub struct VerdictRecord {
 pub struct Item {
     /// `text`, or a file's name.
     pub name: String,
-    /// The type found in the bytes: `text/plain` for clipboard text.
+    /// The type found in the bytes: `text/plain` for clipboard text. Empty where nothing was read.
     pub media_type: String,
     /// Its size in bytes.
     pub bytes: u64,
+    /// SHA-256 of a file's content, once it was read to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
 }
 
 /// How one rule answered.

@@ -5,6 +5,7 @@
 
 pub mod capacity;
 pub mod event;
+pub mod file_name;
 pub mod gate;
 pub mod id;
 pub mod node_identity;

@@ -51,7 +51,7 @@ pub struct Decision {
 /// The enforcement point of one proxy.
 pub struct Gate {
     policy: Arc<PolicyWatch>,
-    events: EventLog,
+    pub(crate) events: EventLog,
 }
 
 /// How far an offer came.
@@ -149,6 +149,7 @@ impl Gate {
                     name: "text".into(),
                     media_type: "text/plain".into(),
                     bytes,
+                    sha256: None,
                 },
                 rules: progress.answers,
                 outcome,
@@ -252,7 +253,7 @@ async fn ask(
     None
 }
 
-fn blank(rule: &Rule) -> RuleAnswer {
+pub(crate) fn blank(rule: &Rule) -> RuleAnswer {
     RuleAnswer {
         rule: rule.id,
         rule_name: rule.name.clone(),
@@ -290,7 +291,7 @@ fn byte_count(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
 
-fn closed_by_rule() -> Words {
+pub(crate) fn closed_by_rule() -> Words {
     Words {
         check: "closed".into(),
         why: "may not pass in this workspace".into(),
@@ -298,7 +299,7 @@ fn closed_by_rule() -> Words {
     }
 }
 
-fn no_rule() -> Words {
+pub(crate) fn no_rule() -> Words {
     Words {
         check: "no rule".into(),
         why: "has no rule that lets it pass".into(),
@@ -306,7 +307,7 @@ fn no_rule() -> Words {
     }
 }
 
-fn unavailable() -> Words {
+pub(crate) fn unavailable() -> Words {
     Words {
         check: "unavailable".into(),
         why: "could not be checked just now".into(),

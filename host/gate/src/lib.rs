@@ -8,10 +8,12 @@
 
 mod clipboard;
 mod event_log;
+mod files;
 mod notice;
 mod policy_watch;
 
 pub use clipboard::{Decision, Gate, Subject, Verdict};
 pub use event_log::{EventLog, NotRecorded};
+pub use files::{FileItem, FileOutcome, FileSink, FileSource, SinkFailed, SourceEnded, Spool, SpoolError};
 pub use notice::{Notice, NoticeKind};
 pub use policy_watch::{LoadedPlugin, PolicyState, PolicyWatch};

@@ -22,6 +22,12 @@ pub enum SessionPath {
     Vnc,
     /// What the gates have to say, as server-sent events.
     Notices,
+    /// What lies in the transfer folder.
+    Files,
+    /// Files into the session.
+    Upload,
+    /// Files out of the session.
+    Download,
     /// One that a newer version knows: it opens nothing here.
     #[serde(other)]
     Unknown,
@@ -34,6 +40,9 @@ impl SessionPath {
         match segment {
             "vnc" => Some(Self::Vnc),
             "notices" => Some(Self::Notices),
+            "files" => Some(Self::Files),
+            "upload" => Some(Self::Upload),
+            "download" => Some(Self::Download),
             _ => None,
         }
     }

@@ -47,6 +47,22 @@ pub(crate) mod dlp {
     });
 }
 
+pub(crate) mod dlp_file {
+    wasmtime::component::bindgen!({
+        path: ["../../sdk-wit/wit/types@0.1.0", "../../sdk-wit/wit/dlp@0.1.0"],
+        world: "gatewright:dlp/file-rule",
+        imports: {
+            "gatewright:dlp/content": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+        with: {
+            "gatewright:types": super::shared::gatewright::types,
+            "gatewright:dlp/content.source": crate::imports::content::Source,
+        },
+    });
+}
+
 pub(crate) mod placement {
     wasmtime::component::bindgen!({
         path: ["../../sdk-wit/wit/types@0.1.0", "../../sdk-wit/wit/placement@0.1.0"],

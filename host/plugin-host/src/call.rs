@@ -12,9 +12,9 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use crate::credential::OfferedSecret;
 use crate::imports::http::HttpAccess;
 use crate::imports::log::LogBudget;
-use crate::limits::{self, Limits};
+use crate::limits::{self, Budget, Limits};
 use crate::meter::{Meter, Metered};
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, World};
 use crate::store::{CallState, GuestTimeSpent, MemoryLimit, MemoryLimitReached};
 use crate::text::bounded;
 
@@ -192,9 +192,17 @@ impl Plugin {
         F: Future<Output = (Store<CallState>, wasmtime::Result<R>)>,
     {
         let limits = self.manifest().limits;
-        let wall = context.deadline.unwrap_or(limits.deadline).min(limits.deadline);
+        // A file takes as long as its sender. A rule can wait for nothing but its content, whose source gives up by itself;
+        // all else that it does is its own time.
+        let is_file = matches!(self.world, World::File(_));
+        let wall = if is_file {
+            limits::FILE_INSTANCE_WAIT
+        } else {
+            context.deadline.unwrap_or(limits.deadline).min(limits.deadline)
+        };
+        let budget = if is_file { Budget::Files } else { Budget::Kind(self.kind()) };
         let deadline = tokio::time::Instant::now() + wall;
-        let permit = self.shared.permits.acquire(self.kind(), context.session);
+        let permit = self.shared.permits.acquire(budget, context.session);
         let _permit = tokio::time::timeout_at(deadline, permit)
             .await
             .ok()
@@ -206,9 +214,14 @@ impl Plugin {
         let _ticking = self.shared.ticker.time_a_call();
         let store = self.store(context, granted, limits);
         let meter = Arc::clone(&store.data().meter);
-        let (store, result) = tokio::time::timeout_at(deadline, Metered::new(meter, body(store)))
-            .await
-            .map_err(|_| CallError::Timeout { limit: wall })?;
+        let call = Metered::new(meter, body(store));
+        let (store, result) = if is_file {
+            call.await
+        } else {
+            tokio::time::timeout_at(deadline, call)
+                .await
+                .map_err(|_| CallError::Timeout { limit: wall })?
+        };
         let log = &store.data().log;
         if log.dropped > 0 {
             tracing::warn!(lines = log.dropped, "Plugin logged too much, lines were dropped");
@@ -237,7 +250,7 @@ impl Plugin {
         // Give way at each tick; stop when the guest's own time is spent, however little the machine gave it.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
-            if meter.used() > limits.guest_time {
+            if meter.used() > limits.guest_time + meter.allowed() {
                 Err(wasmtime::Error::new(GuestTimeSpent))
             } else {
                 Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))

@@ -52,6 +52,8 @@ pub struct Inspected {
     pub imports: Vec<Import>,
     /// What it exports.
     pub wit: Wit,
+    /// For a DLP plugin: whether it decides about files. Else it decides about the clipboard.
+    pub decides_files: bool,
 }
 
 /// Why a file is no plugin that this host takes.
@@ -155,13 +157,16 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, InspectError> {
             });
         }
     }
-    let wit = exported_wit(&manifest, &outside.exports)?;
+    let decides_files = manifest.kind == PluginKind::Dlp && exports(&outside.exports, FILE) && !exports(&outside.exports, CLIPBOARD);
+    let needed: &[&str] = if decides_files { &[FILE] } else { needed_exports(manifest.kind) };
+    let wit = exported_wit(&manifest, needed, &outside.exports)?;
     Ok(Inspected {
         manifest,
         digest: Digest::from_bytes(Sha256::digest(bytes).into()),
         size: bytes.len(),
         imports: outside.imports.into_iter().map(Import).collect(),
         wit,
+        decides_files,
     })
 }
 
@@ -171,16 +176,25 @@ const fn allowed_imports(kind: PluginKind) -> &'static [&'static str] {
     const LOG: &str = "gatewright:types/log";
     const CONFIG: &str = "gatewright:types/config";
     match kind {
-        PluginKind::Placement | PluginKind::Dlp => &[TYPES, LOG, CONFIG],
+        PluginKind::Placement => &[TYPES, LOG, CONFIG],
+        PluginKind::Dlp => &[TYPES, LOG, CONFIG, "gatewright:dlp/content"],
         PluginKind::Credential => &[TYPES, LOG, CONFIG, "gatewright:credential/secrets"],
         PluginKind::Runtime => &[TYPES, LOG, CONFIG, "gatewright:types/http"],
     }
 }
 
+/// The exports of which a DLP plugin has one.
+const CLIPBOARD: &str = "gatewright:dlp/clipboard";
+const FILE: &str = "gatewright:dlp/file";
+
+fn exports(exports: &[String], interface: &str) -> bool {
+    exports.iter().any(|export| version_of(export, interface).is_some())
+}
+
 const fn needed_exports(kind: PluginKind) -> &'static [&'static str] {
     match kind {
         PluginKind::Placement => &["gatewright:placement/strategy"],
-        PluginKind::Dlp => &["gatewright:dlp/clipboard"],
+        PluginKind::Dlp => &[CLIPBOARD],
         PluginKind::Credential => &["gatewright:credential/provider"],
         PluginKind::Runtime => &["gatewright:runtime/lifecycle", "gatewright:runtime/images"],
     }
@@ -197,9 +211,9 @@ fn is_supported(version: &semver::Version) -> bool {
     version.major == 0 && version.minor == 1 && version.pre.is_empty()
 }
 
-fn exported_wit(manifest: &Manifest, exports: &[String]) -> Result<Wit, InspectError> {
+fn exported_wit(manifest: &Manifest, needed: &[&str], exports: &[String]) -> Result<Wit, InspectError> {
     let mut found = None;
-    for interface in needed_exports(manifest.kind) {
+    for interface in needed {
         let version = exports
             .iter()
             .find_map(|export| version_of(export, interface))

@@ -51,9 +51,46 @@ pub(crate) struct KindLimits {
 
 const MIB: u64 = 1 << 20;
 
+/// What a rule gets of a file at once.
+pub(crate) const FILE_CHUNK_BYTES: usize = 64 << 10;
+/// Processor time that a rule gets for each MiB of a file that it reads, beside its limit.
+pub(crate) const FILE_GUEST_TIME_PER_MIB: Duration = Duration::from_millis(40);
+/// How long a file waits for an instance.
+pub(crate) const FILE_INSTANCE_WAIT: Duration = Duration::from_secs(20);
+/// Rules that read files at once, all sessions together. A file may take as long as its sender: these are none of the
+/// instances that decide about the clipboard.
+const FILE_INSTANCES: usize = 24;
+
+/// Who shares instances with whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Budget {
+    /// The calls of a kind, but for files.
+    Kind(PluginKind),
+    /// Rules that read files.
+    Files,
+}
+
+/// All budgets.
+pub(crate) const BUDGETS: [Budget; 5] = [
+    Budget::Kind(PluginKind::Placement),
+    Budget::Kind(PluginKind::Dlp),
+    Budget::Kind(PluginKind::Credential),
+    Budget::Kind(PluginKind::Runtime),
+    Budget::Files,
+];
+
+/// Instances at once of a budget, all sessions together.
+pub(crate) const fn instances(budget: Budget) -> usize {
+    match budget {
+        Budget::Kind(kind) => of(kind).instances,
+        Budget::Files => FILE_INSTANCES,
+    }
+}
+
 /// The table of limits.
 ///
-/// INVARIANT: the sum of `instances` is what the pool holds, so a kind whose calls stall can't take another's slots.
+/// INVARIANT: the sum of `instances` and of those for files is what the pool holds, so a kind whose calls stall can't take
+/// another's slots.
 pub(crate) const fn of(kind: PluginKind) -> KindLimits {
     let (deadline_ms, max_deadline_ms, guest_ms, memory_mib, instances) = match kind {
         PluginKind::Placement => (1_000, 5_000, 500, 32, 8),
@@ -79,14 +116,14 @@ pub(crate) const KINDS: [PluginKind; 4] = [PluginKind::Placement, PluginKind::Dl
 pub(crate) const fn total_instances() -> usize {
     let mut total = 0;
     let mut index = 0;
-    while index < KINDS.len() {
+    while index < BUDGETS.len() {
         #[expect(clippy::indexing_slicing, reason = "checked by the loop, and at compile time")]
-        let kind = KINDS[index];
-        total += of(kind).instances;
+        let budget = BUDGETS[index];
+        total += instances(budget);
         index += 1;
     }
     total
 }
 
-/// Instances of one kind that one session may have at once.
+/// Instances of one budget that one session may have at once.
 pub(crate) const INSTANCES_PER_SESSION: usize = 4;

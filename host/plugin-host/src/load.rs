@@ -110,7 +110,8 @@ impl PluginHost {
         }
         compile_into_cache(&self.config.compiler, &self.config.cache_dir, bytes).await?;
         let kind = inspected.manifest.kind;
-        let world = self.prepare(kind, bytes.to_vec()).await?;
+        let files = inspected.decides_files;
+        let world = self.prepare(kind, files, bytes.to_vec()).await?;
         let plugin = Arc::new(Plugin {
             version: inspected.manifest.version.as_str().into(),
             granted: inspected
@@ -133,14 +134,14 @@ impl PluginHost {
     }
 
     /// Takes the compiled code out of the cache and checks it against the world, off the async threads.
-    async fn prepare(&self, kind: PluginKind, bytes: Vec<u8>) -> Result<World, LoadError> {
+    async fn prepare(&self, kind: PluginKind, files: bool, bytes: Vec<u8>) -> Result<World, LoadError> {
         let shared = Arc::clone(&self.shared);
         let misses = self.cache.cache_misses();
         let world = tokio::task::spawn_blocking(move || {
             let component = Component::new(&shared.engine, &bytes).map_err(|error| CompileError::Invalid {
                 detail: bounded(&format!("{error:#}"), 2000),
             })?;
-            check_world(&shared, kind, &component).map_err(|error| LoadError::World {
+            check_world(&shared, kind, files, &component).map_err(|error| LoadError::World {
                 detail: bounded(&format!("{error:#}"), 1000),
             })
         })
@@ -172,6 +173,7 @@ impl Plugin {
         }
         let shape = match &self.world {
             World::Clipboard(pre) => shape!(pre, bindings::dlp::ClipboardRule),
+            World::File(pre) => shape!(pre, bindings::dlp_file::FileRule),
             World::Placement(pre) => shape!(pre, bindings::placement::Placement),
             World::Credential(pre) => shape!(pre, bindings::credential::Credential),
             World::Runtime(pre) => shape!(pre, bindings::runtime::Runtime),
@@ -182,7 +184,7 @@ impl Plugin {
     }
 }
 
-fn check_world(shared: &Shared, kind: PluginKind, component: &Component) -> wasmtime::Result<World> {
+fn check_world(shared: &Shared, kind: PluginKind, files: bool, component: &Component) -> wasmtime::Result<World> {
     let (_, linker) = shared
         .linkers
         .iter()
@@ -190,6 +192,7 @@ fn check_world(shared: &Shared, kind: PluginKind, component: &Component) -> wasm
         .ok_or_else(|| wasmtime::Error::msg("no such kind"))?;
     let pre = linker.instantiate_pre(component)?;
     Ok(match kind {
+        PluginKind::Dlp if files => World::File(bindings::dlp_file::FileRulePre::new(pre)?),
         PluginKind::Dlp => World::Clipboard(bindings::dlp::ClipboardRulePre::new(pre)?),
         PluginKind::Placement => World::Placement(bindings::placement::PlacementPre::new(pre)?),
         PluginKind::Credential => World::Credential(bindings::credential::CredentialPre::new(pre)?),

@@ -19,6 +19,8 @@ pub(crate) struct Meter {
     used_nanos: AtomicU64,
     /// When the running stretch began, on this thread's clock; 0 while none runs.
     since_nanos: AtomicU64,
+    /// What the guest may use beyond its limit, for content that it was given.
+    allowed_nanos: AtomicU64,
 }
 
 impl Meter {
@@ -32,6 +34,17 @@ impl Meter {
             let ran = thread_nanos().saturating_sub(since);
             self.used_nanos.fetch_add(ran, Relaxed);
         }
+    }
+
+    /// Lets the guest use more time than its limit says.
+    pub(crate) fn allow(&self, more: Duration) {
+        let nanos = u64::try_from(more.as_nanos()).unwrap_or(u64::MAX);
+        self.allowed_nanos.fetch_add(nanos, Relaxed);
+    }
+
+    /// What was allowed beyond the limit.
+    pub(crate) fn allowed(&self) -> Duration {
+        Duration::from_nanos(self.allowed_nanos.load(Relaxed))
     }
 
     /// The guest's time so far, the running stretch included when asked from within it.

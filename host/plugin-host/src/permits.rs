@@ -1,19 +1,18 @@
-//! How many instances there may be at once: of each kind, and of each session within a kind.
+//! How many instances there may be at once: of each budget, and of each session within one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gatewright_core::SessionId;
-use gatewright_core::plugin::PluginKind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits;
+use crate::limits::{self, Budget};
 
-type SessionKey = (SessionId, PluginKind);
+type SessionKey = (SessionId, Budget);
 
 /// The budgets of a host.
 pub(crate) struct Permits {
-    kinds: Vec<(PluginKind, Arc<Semaphore>)>,
+    kinds: Vec<(Budget, Arc<Semaphore>)>,
     sessions: Mutex<HashMap<SessionKey, Arc<Semaphore>>>,
 }
 
@@ -32,9 +31,9 @@ struct SessionPermit {
 impl Permits {
     pub(crate) fn new() -> Self {
         Self {
-            kinds: limits::KINDS
+            kinds: limits::BUDGETS
                 .into_iter()
-                .map(|kind| (kind, Arc::new(Semaphore::new(limits::of(kind).instances))))
+                .map(|budget| (budget, Arc::new(Semaphore::new(limits::instances(budget)))))
                 .collect(),
             sessions: Mutex::default(),
         }
@@ -42,12 +41,12 @@ impl Permits {
 
     /// Waits for a free instance; the caller bounds the wait. First the session's own budget, so that a session which
     /// stalls its calls queues behind itself and not before others. None: the host is gone.
-    pub(crate) async fn acquire(self: &Arc<Self>, kind: PluginKind, session: Option<SessionId>) -> Option<Permit> {
+    pub(crate) async fn acquire(self: &Arc<Self>, budget: Budget, session: Option<SessionId>) -> Option<Permit> {
         let session = match session {
             None => None,
-            Some(session) => Some(self.acquire_session((session, kind)).await?),
+            Some(session) => Some(self.acquire_session((session, budget)).await?),
         };
-        let (_, semaphore) = self.kinds.iter().find(|(k, _)| *k == kind)?;
+        let (_, semaphore) = self.kinds.iter().find(|(b, _)| *b == budget)?;
         let kind = Arc::clone(semaphore).acquire_owned().await.ok()?;
         Some(Permit {
             _session: session,
@@ -94,8 +93,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use futures_util::FutureExt;
+    use gatewright_core::plugin::PluginKind;
 
-    const DLP: PluginKind = PluginKind::Dlp;
+    const DLP: Budget = Budget::Kind(PluginKind::Dlp);
+    const RUNTIME: Budget = Budget::Kind(PluginKind::Runtime);
 
     fn session(n: u128) -> SessionId {
         uuid(n).parse().unwrap()
@@ -119,15 +120,16 @@ mod tests {
     }
 
     #[test]
-    fn kinds_do_not_share() {
+    fn budgets_do_not_share() {
         let permits = Arc::new(Permits::new());
-        let take = |kind| permits.acquire(kind, None).now_or_never();
-        let held: Vec<_> = (0..limits::of(PluginKind::Runtime).instances)
-            .map(|_| take(PluginKind::Runtime).unwrap().unwrap())
+        let take = |budget| permits.acquire(budget, None).now_or_never();
+        let held: Vec<_> = (0..limits::instances(Budget::Files))
+            .map(|_| take(Budget::Files).unwrap().unwrap())
             .collect();
-        assert!(take(PluginKind::Runtime).is_none());
-        assert!(take(DLP).is_some());
+        assert!(take(Budget::Files).is_none());
+        assert!(take(DLP).is_some(), "files do not starve the clipboard");
+        assert!(take(RUNTIME).is_some());
         drop(held);
-        assert!(take(PluginKind::Runtime).is_some());
+        assert!(take(Budget::Files).is_some());
     }
 }

@@ -26,6 +26,7 @@ pub struct Plugin {
 /// A component that was checked against its world, ready to be instantiated.
 pub(crate) enum World {
     Clipboard(bindings::dlp::ClipboardRulePre<CallState>),
+    File(bindings::dlp_file::FileRulePre<CallState>),
     Placement(bindings::placement::PlacementPre<CallState>),
     Credential(bindings::credential::CredentialPre<CallState>),
     Runtime(bindings::runtime::RuntimePre<CallState>),

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+
 use crate::call::{CallContext, CallError, Granted};
 use crate::clipboard::{ClipboardOffer, Direction, Subject};
 use crate::credential::{Claims, Protocol, Target};
+use crate::file::{ContentEnded, FileContent, FileDirection, FileOffer};
 use crate::placement::{Candidate, PlacementRequest};
 use crate::plugin::{Plugin, World};
 
@@ -24,6 +28,10 @@ impl Plugin {
         };
         match &self.world {
             World::Clipboard(_) => Ok(self.clipboard(&context, offer()).await?.micros),
+            World::File(_) => {
+                let content = Box::new(OnePiece(Bytes::from_static(b"self-test")));
+                Ok(self.file(&context, file_offer(), content).await?.micros)
+            }
             World::Placement(_) => {
                 let answer = self.rank(&context, request(), vec![candidate()]).await?;
                 Ok(answer.micros)
@@ -53,16 +61,39 @@ impl Plugin {
     }
 }
 
+/// A file that is there at once.
+struct OnePiece(Bytes);
+
+#[async_trait]
+impl FileContent for OnePiece {
+    async fn read(&mut self, max: usize) -> Result<Bytes, ContentEnded> {
+        Ok(self.0.split_to(max.min(self.0.len())))
+    }
+}
+
+fn subject() -> Subject {
+    Subject {
+        user: "self-test".into(),
+        groups: vec!["self-test".into()],
+        workspace: "self-test".into(),
+        zone: "self-test".into(),
+        session: SESSION.into(),
+    }
+}
+
+fn file_offer() -> FileOffer {
+    FileOffer {
+        direction: FileDirection::Download,
+        subject: subject(),
+        name: "self-test.txt".into(),
+        size: 9,
+    }
+}
+
 fn offer() -> ClipboardOffer {
     ClipboardOffer {
         direction: Direction::CopyOut,
-        subject: Subject {
-            user: "self-test".into(),
-            groups: vec!["self-test".into()],
-            workspace: "self-test".into(),
-            zone: "self-test".into(),
-            session: SESSION.into(),
-        },
+        subject: subject(),
         text: "self-test".into(),
     }
 }

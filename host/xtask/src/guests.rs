@@ -177,7 +177,7 @@ fn inputs(workspace: &Workspace, toolchain: &Toolchain, versions: &[Version]) ->
     hash.add("toolchain", toolchain.version.as_bytes());
     hash.add("this command", include_bytes!("guests.rs"));
     let skip = |name: &str| name == "target";
-    for part in ["Cargo.toml", "Cargo.lock", "sdk-wit"] {
+    for part in ["Cargo.toml", "Cargo.lock", "sdk-wit", "plugins", "host/protocols/filetype"] {
         hash.add_tree(&workspace.join(part), &skip)?;
     }
     for version in versions {

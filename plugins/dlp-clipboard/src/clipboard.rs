@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use dlp_checks::card_number;
 use gatewright_sdk::dlp::{self, Error, Redaction, Verdict};
 use gatewright_sdk::{Reason, reason};
 use regex_lite::Regex;
 
-use crate::card_number;
 use crate::config::{Action, Check, Config, Direction};
 
 /// Decides about `text`.

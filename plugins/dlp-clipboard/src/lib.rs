@@ -12,10 +12,8 @@
 //! With the cargo feature `strict`, which makes version 0.2.0, whatever is configured to be redacted is denied.
 #![forbid(unsafe_code)]
 
-mod card_number;
 mod clipboard;
 mod config;
-mod iban;
 
 use gatewright_sdk::dlp::{ClipboardRule, Error, Offer, Verdict};
 

@@ -1,12 +1,13 @@
 //! Write Gatewright plugins in Rust.
 //!
 //! A plugin is a sandboxed WASM component that answers one question for the host: which node runs a session, what may
-//! pass the clipboard, which credential opens a target, how an engine runs a container. Each question is a *world*, and
+//! pass the clipboard or a file transfer, which credential opens a target, how an engine runs a container. Each question is a *world*, and
 //! each world is a cargo feature and a module of this crate:
 //!
 //! | feature | module | implement | then call |
 //! |---|---|---|---|
 //! | `dlp` | `dlp` | `dlp::ClipboardRule` | `export_clipboard_rule!` |
+//! | `dlp` | `dlp_file` | `dlp_file::FileRule` | `export_file_rule!` |
 //! | `placement` | `placement` | `placement::Strategy` | `export_placement!` |
 //! | `credential` | `credential` | `credential::Provider` | `export_credential!` |
 //! | `runtime` | `runtime` | `runtime::Lifecycle` and `runtime::Images` | `export_runtime!` |
@@ -77,6 +78,8 @@ mod config;
 pub mod credential;
 #[cfg(feature = "dlp")]
 pub mod dlp;
+#[cfg(feature = "dlp")]
+pub mod dlp_file;
 #[cfg(feature = "runtime")]
 pub mod engine;
 #[cfg(feature = "runtime")]

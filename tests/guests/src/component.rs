@@ -11,6 +11,7 @@ const TYPES: &str = include_str!("../../../sdk-wit/wit/types@0.1.0/types.wit");
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum World {
     Clipboard,
+    File,
     Placement,
     Credential,
     Runtime,
@@ -26,6 +27,14 @@ impl World {
         const DLP: &str = include_str!("../../../sdk-wit/wit/dlp@0.1.0/dlp.wit");
         match self {
             Self::Clipboard => (&[DLP], "clipboard-rule"),
+            // The second file of the package has no head of its own.
+            Self::File => (
+                &[concat!(
+                    include_str!("../../../sdk-wit/wit/dlp@0.1.0/dlp.wit"),
+                    include_str!("../../../sdk-wit/wit/dlp@0.1.0/file.wit")
+                )],
+                "file-rule",
+            ),
             Self::Placement => (&[include_str!("../../../sdk-wit/wit/placement@0.1.0/placement.wit")], "placement"),
             Self::Credential => (
                 &[include_str!("../../../sdk-wit/wit/credential@0.1.0/credential.wit")],

@@ -11,5 +11,5 @@ mod quiet;
 mod sleeper;
 
 pub use hostile::{Fate, Hostile, hostile};
-pub use quiet::{Quiet, clipboard, credential, placement, quiet, runtime};
+pub use quiet::{Quiet, clipboard, credential, file, placement, quiet, runtime};
 pub use sleeper::{WAKES_AT_BYTES, sleepers};

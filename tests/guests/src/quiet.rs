@@ -30,6 +30,10 @@ pub fn quiet() -> Result<Vec<Quiet>> {
             bytes: clipboard("1.0.0", 1024)?,
         },
         Quiet {
+            name: "quiet-file",
+            bytes: file(4096, false, false)?,
+        },
+        Quiet {
             name: "quiet-placement",
             bytes: placement()?,
         },
@@ -81,6 +85,45 @@ pub fn clipboard(version: &str, limit: u32) -> Result<Vec<u8>> {
     Ok(with_manifest(
         component(World::Clipboard, &wat)?,
         &manifest("quiet-clipboard", "dlp", version, REASONS),
+    ))
+}
+
+/// A file rule that reads until it has `bytes` or the end, and then says `pass`; with `hold`, `hold`. With `spin` it goes on
+/// computing instead.
+///
+/// # Errors
+/// As [`quiet`].
+pub fn file(bytes: u32, hold: bool, spin: bool) -> Result<Vec<u8>> {
+    // A read is answered at 32: its case, then the list's pointer and length. At 0: ok(pass); at 64: ok(hold).
+    let answer = if hold { 64 } else { 0 };
+    let end = if spin { crate::hostile::FOREVER } else { "" };
+    let wat = format!(
+        r#"(module
+  (import "gatewright:dlp/content@0.1.0" "[method]source.read" (func $read (param i32 i32 i32)))
+  (import "gatewright:dlp/content@0.1.0" "[resource-drop]source" (func $drop (param i32)))
+  (memory (export "memory") 1)
+{PRELUDE}
+  (data (i32.const 68) "\01")
+  (func (export "gatewright:dlp/file@0.1.0#decide")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64) (param $content i32) (result i32)
+    (local $read_so_far i32)
+    (block $done
+      (loop $more
+        (br_if $done (i32.ge_u (local.get $read_so_far) (i32.const {bytes})))
+        (call $read (local.get $content) (i32.const 65536) (i32.const 32))
+        (br_if $done (i32.load8_u (i32.const 32)))
+        (br_if $done (i32.eqz (i32.load (i32.const 40))))
+        (local.set $read_so_far (i32.add (local.get $read_so_far) (i32.load (i32.const 40))))
+        ;; Every piece goes to the same place again.
+        (global.set $next (i32.const 65536))
+        (br $more)))
+    {end}
+    (call $drop (local.get $content))
+    (i32.const {answer})))"#
+    );
+    Ok(with_manifest(
+        component(World::File, &wat)?,
+        &manifest("quiet-file", "dlp", "1.0.0", REASONS),
     ))
 }
 

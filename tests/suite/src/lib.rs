@@ -4,10 +4,12 @@
 
 mod desktop;
 mod engine;
+mod files;
 mod person;
 mod product;
 
 pub use desktop::{Closed, Desktop, Heard, Socket};
 pub use engine::{Engine, EngineKind};
+pub use files::Files;
 pub use person::Person;
 pub use product::{Hook, Product};

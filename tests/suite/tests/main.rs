@@ -5,6 +5,7 @@
 
 mod clipboard;
 mod engines;
+mod files;
 mod hostile_browser;
 mod hostile_container;
 mod hostile_guests;

@@ -16,6 +16,8 @@ export class ApiError extends Error {
     readonly retryAfter?: number,
     /** Where the check of an uploaded plugin stopped. */
     readonly stage?: string,
+    /** The rule that denied a file. */
+    readonly rule?: string,
   ) {
     super(message);
   }
@@ -96,6 +98,7 @@ export function problem(status: number, text: string, retryAfter: string | null 
     str('reference'),
     Number.isFinite(seconds) ? seconds : undefined,
     str('stage'),
+    str('rule'),
   );
 }
 

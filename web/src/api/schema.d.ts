@@ -414,6 +414,8 @@ export interface components {
             bytes: number;
             media_type: string;
             name: string;
+            /** @description SHA-256 of a file that was read to its end, in hexadecimal digits. */
+            sha256?: string | null;
         };
         /** @description A request for a session. */
         Launch: {

@@ -36,6 +36,7 @@ export const CrossIcon = icon(<path d="M6 6l12 12M18 6L6 18" />);
 export const ChevronIcon = icon(<path d="M9 5.5l6.5 6.5L9 18.5" />);
 export const BackIcon = icon(<path d="M20 12H4.5M10.5 5.5L4 12l6.5 6.5" />);
 export const UploadIcon = icon(<path d="M12 16V4.5M6.5 9.5L12 4l5.5 5.5M4 16v4h16v-4" />);
+export const DownloadIcon = icon(<path d="M12 4.5V16M6.5 11L12 16.5l5.5-5.5M4 16v4h16v-4" />);
 export const RollBackIcon = icon(<path d="M4 5v5h5M4.6 10a8 8 0 1 1-.4 4" />);
 export const TrashIcon = icon(
   <path d="M4.5 6.5h15M9.5 6.5V4h5v2.5M6.5 6.5l1 13.5h9l1-13.5M10.5 10.5v6M13.5 10.5v6" />,

@@ -131,7 +131,7 @@ export class SessionConnection {
   }
 
   /** A new ticket, turned into the session's cookie. `reuseMs`: a recent one will do. */
-  private async enter(signal: AbortSignal, reuseMs = 0): Promise<string> {
+  async enter(signal: AbortSignal, reuseMs = 0): Promise<string> {
     if (this.entered && Date.now() - this.entered.at < reuseMs) return this.entered.baseUrl;
     const { ticket, base_url: baseUrl } = await api.ticket(this.id, signal);
     await api.enter(baseUrl, ticket, signal);

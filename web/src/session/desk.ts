@@ -1,6 +1,6 @@
 /** Everything the desktop page holds, away from its markup: connection, notices, both clipboards, latched keys. */
 import { signal } from '@preact/signals';
-import { errorText } from '../api/client';
+import { errorText, unreachable } from '../api/client';
 import { api } from '../api/endpoints';
 import type { Session } from '../api/types';
 import type { ScaleMode, ViewerFactory } from '../viewers/viewer';
@@ -9,7 +9,9 @@ import { CopyOut } from './copy-out';
 import { KEY, type Key } from './keysyms';
 import { type ShownNotice, addNotice, dismiss, markRead } from './notices';
 import { type PasteChord, type PasteProblem, bridgePaste, pressChord } from './paste';
+import { bridgeDrop } from './drop';
 import { bridgeTouchKeyboard } from './touch-keyboard';
+import { Transfers } from './transfers';
 
 export type Latch = 'control' | 'alt';
 
@@ -34,6 +36,9 @@ export class Desk {
   /** Why the paste box is asked for; null when it is just there. */
   readonly pasteProblem = signal<PasteProblem | null>(null);
   readonly error = signal<string | null>(null);
+  readonly transfers: Transfers;
+  /** Files hang over the picture, to be dropped. */
+  readonly hanging = signal(false);
 
   private elements: DeskElements | null = null;
   private pendingChord: PasteChord | null = null;
@@ -41,6 +46,11 @@ export class Desk {
   private undo: (() => void)[] = [];
 
   constructor(readonly session: Session) {
+    this.transfers = new Transfers((abort, reuseMs) => {
+      const connection = this.connection.value;
+      if (!connection) return Promise.reject(unreachable());
+      return connection.enter(abort, reuseMs);
+    });
     // Undefined in a page that is not served over HTTPS; lib.dom says it is always there.
     const clipboard = navigator.clipboard as Clipboard | undefined;
     this.copyOut = new CopyOut(clipboard ? (text) => clipboard.writeText(text) : undefined);
@@ -69,12 +79,18 @@ export class Desk {
           focus: this.focus,
         },
         readText: clipboard?.readText ? () => navigator.clipboard.readText() : undefined,
+        files: (files) => this.uploadShown(files),
         problem: (problem, chord) => {
           this.pendingChord = chord;
           this.pasteProblem.value = problem;
           this.openPanel();
         },
       }),
+      bridgeDrop(
+        elements.stage,
+        (over) => (this.hanging.value = over),
+        (files) => this.uploadShown(files),
+      ),
       bridgeTouchKeyboard({ field: elements.touchField, sendKey: this.sendKey, typed: () => this.unlatch() }),
     );
     connection.start();
@@ -86,6 +102,7 @@ export class Desk {
     this.connection.value?.dispose();
     this.connection.value = null;
     this.copyOut.dispose();
+    this.transfers.dispose();
   }
 
   readonly focus = (): void => {
@@ -130,6 +147,12 @@ export class Desk {
     // By now nothing is held down any more.
     pressChord(sink, { ...chord, shiftHeld: false, control: false, meta: false });
     this.focus();
+  }
+
+  /** Uploads what was dropped or pasted over the picture, and shows how it goes. */
+  private uploadShown(files: File[]): void {
+    this.openPanel();
+    void this.transfers.upload(files);
   }
 
   dismiss(key: number): void {

@@ -84,11 +84,13 @@ export interface PasteBridgeOptions {
   sink: PasteSink;
   /** Reads the clipboard after the person agreed; undefined where the browser can't. */
   readText: (() => Promise<string>) | undefined;
+  /** Files were pasted: they go another way than text. */
+  files?: (files: File[]) => void;
   problem: (problem: PasteProblem, chord: PasteChord) => void;
 }
 
 /** Watches for pastes over the desktop. Returns the undo. */
-export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridgeOptions): () => void {
+export function bridgePaste({ host, proxy, sink, readText, files, problem }: PasteBridgeOptions): () => void {
   let pending: { chord: PasteChord; timer: number } | null = null;
   /** Until when a paste event belongs to a key that was served without it, on a slow machine. */
   let servedUntil = 0;
@@ -161,6 +163,12 @@ export function bridgePaste({ host, proxy, sink, readText, problem }: PasteBridg
       pending = null;
       const data = event.clipboardData;
       const text = data?.getData('text/plain') ?? '';
+      const pasted = Array.from(data?.files ?? []);
+      if (text === '' && pasted.length > 0 && files) {
+        sink.focus();
+        files(pasted);
+        return;
+      }
       if (text === '' && data && data.types.length > 0) {
         sink.focus();
         problem('no-text', chord);

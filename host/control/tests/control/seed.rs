@@ -72,14 +72,19 @@ async fn the_examples_are_what_the_page_promises() {
     for wanted in [
         ("all-users", Gate::CopyIn, pass("copy_in")),
         ("all-users", Gate::CopyOut, pass("copy_out")),
-        ("all-users", Gate::Upload, "close".into()),
+        ("all-users", Gate::Upload, r#"{"max_bytes":104857600}"#.into()),
         ("all-users", Gate::Download, "close".into()),
+        (
+            "Sales",
+            Gate::Download,
+            r#"{"extensions":["png","jpg","jpeg"],"max_bytes":20971520}"#.into(),
+        ),
         ("Sales", Gate::CopyIn, redact("copy_in")),
         ("Sales", Gate::CopyOut, redact("copy_out")),
     ] {
         assert!(rules.contains(&wanted), "{wanted:?} in {rules:?}");
     }
-    assert_eq!(rules.len(), 6);
+    assert_eq!(rules.len(), 7);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The host's side of what a plugin may import.
 
 pub(crate) mod config;
+pub(crate) mod content;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod secrets;
@@ -21,7 +22,10 @@ pub(crate) fn linker(engine: &wasmtime::Engine, kind: gatewright_core::plugin::P
     bindings::shared::gatewright::types::log::add_to_linker::<_, SelfData>(types, |s| s)?;
     bindings::shared::gatewright::types::config::add_to_linker::<_, SelfData>(types, |s| s)?;
     match kind {
-        Kind::Placement | Kind::Dlp => {}
+        Kind::Placement => {}
+        Kind::Dlp => {
+            bindings::dlp_file::gatewright::dlp::content::add_to_linker::<_, SelfData>(&mut linker, |s| s)?;
+        }
         Kind::Credential => {
             bindings::credential::gatewright::credential::secrets::add_to_linker::<_, SelfData>(&mut linker, |s| s)?;
         }

@@ -3,6 +3,7 @@
 
 mod calls;
 mod compiling;
+mod files;
 mod hostile;
 mod http;
 mod stand;

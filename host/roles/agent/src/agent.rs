@@ -7,6 +7,7 @@ use gatewright_core::SessionId;
 use gatewright_plugin_host::PluginSlots;
 use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
 use gatewright_ports::{AgentControl, AgentError, ByteStream, Control, SessionStreams, StreamError};
+use tokio::io::DuplexStream;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,11 +17,15 @@ use crate::calls::Calls;
 use crate::config::AgentConfig;
 use crate::endpoint::GuardedEngine;
 use crate::engine::Engine;
+use crate::files;
 use crate::folder::{FolderError, Folders};
 use crate::guard::WORKSPACE_UID;
 use crate::status::Watcher;
 use crate::streams;
 use crate::turns::Turns;
+
+/// What a stream of files holds between its ends.
+const FILES_BUFFER: usize = 512 << 10;
 
 /// Runs the workspaces of one node. Cheap to clone; all clones are the same agent.
 #[derive(Clone)]
@@ -37,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) turns: Turns,
     /// The steps that run now.
     pub(crate) tasks: TaskTracker,
+    /// Ends the streams that this process serves itself.
+    stopping: CancellationToken,
 }
 
 /// Why an agent could not be made.
@@ -76,6 +83,7 @@ impl Agent {
                 watcher,
                 turns: Turns::default(),
                 tasks: TaskTracker::new(),
+                stopping: CancellationToken::new(),
             }),
         })
     }
@@ -115,8 +123,26 @@ impl Agent {
                 }
             }
         }
+        self.inner.stopping.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
+    }
+}
+
+impl Inner {
+    /// A stream whose other end serves the session's transfer folder.
+    fn open_files(&self, session: SessionId) -> Result<DuplexStream, StreamError> {
+        if self.stopping.is_cancelled() {
+            return Err(StreamError::Unavailable);
+        }
+        streams::session_folder(&self.folders, session)?;
+        let (ours, theirs) = tokio::io::duplex(FILES_BUFFER);
+        let serving = files::serve(Arc::clone(&self.folders), session, theirs);
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            stopping.run_until_cancelled(serving).await;
+        });
+        Ok(ours)
     }
 }
 
@@ -150,6 +176,9 @@ impl AgentControl for Agent {
 #[async_trait]
 impl SessionStreams for Agent {
     async fn open(&self, session: SessionId, service: &str) -> Result<Box<dyn ByteStream>, StreamError> {
+        if service == streams::FILES {
+            return Ok(Box::new(self.inner.open_files(session)?));
+        }
         let stream = streams::connect(&self.inner.folders, session, service).await?;
         Ok(Box::new(stream))
     }

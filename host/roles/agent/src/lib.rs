@@ -15,6 +15,7 @@ mod calls;
 mod config;
 mod endpoint;
 mod engine;
+mod files;
 mod folder;
 #[cfg(test)]
 mod folder_tests;

@@ -13,6 +13,9 @@ use crate::folder::Folders;
 /// The services that a workspace has, and the names of their sockets.
 const SERVICES: [(&str, &str); 1] = [("vnc", "vnc.sock")];
 
+/// The service that the agent serves itself: the session's transfer folder.
+pub(crate) const FILES: &str = "files";
+
 /// Connects to a service of a session.
 ///
 /// The container may put anything at the socket's place, at any time. `openat2` resolves the name without following a
@@ -37,6 +40,15 @@ pub(crate) async fn connect_pinned(folders: &Folders, socket: OwnedFd) -> Result
     }
 }
 
+/// Opens the session's folder.
+pub(crate) fn session_folder(folders: &Folders, session: SessionId) -> Result<OwnedFd, StreamError> {
+    folders.open_session(session).map_err(|errno| match errno {
+        Errno::NOENT => StreamError::NotFound,
+        Errno::LOOP | Errno::NOTDIR => StreamError::Tampered,
+        _ => StreamError::Unavailable,
+    })
+}
+
 /// Pins the session's own socket for a service, or says what else is in its place.
 pub(crate) fn pin(folders: &Folders, session: SessionId, service: &str) -> Result<OwnedFd, StreamError> {
     let Some((_, name)) = SERVICES.iter().find(|(known, _)| *known == service) else {
@@ -44,11 +56,7 @@ pub(crate) fn pin(folders: &Folders, session: SessionId, service: &str) -> Resul
             service: service.chars().take(32).collect(),
         });
     };
-    let folder = folders.open_session(session).map_err(|errno| match errno {
-        Errno::NOENT => StreamError::NotFound,
-        Errno::LOOP | Errno::NOTDIR => StreamError::Tampered,
-        _ => StreamError::Unavailable,
-    })?;
+    let folder = session_folder(folders, session)?;
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
     let socket = openat2(&folder, *name, flags, Mode::empty(), resolve).map_err(|errno| match errno {

@@ -7,6 +7,7 @@
 
 mod credential;
 mod end;
+mod files;
 mod live;
 mod notices;
 mod proxy;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId, Timestamp};
-use gatewright_gate::{EventLog, Gate, Notice, NoticeKind, PolicyWatch};
+use gatewright_gate::{EventLog, Gate, Notice, NoticeKind, PolicyWatch, Spool};
 use gatewright_identity::TicketVerifier;
 use gatewright_plugin_host::PluginHost;
 use gatewright_ports::proxy_control::OpenStream;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::end::StreamEnd;
+use crate::files::Transfers;
 use crate::live::Registry;
 use crate::routes;
 
@@ -30,6 +31,8 @@ pub struct ProxyConf {
     pub agents: HashMap<NodeId, Arc<dyn SessionStreams>>,
     /// The largest clipboard text that is looked at, in bytes.
     pub clipboard_max_bytes: u32,
+    /// Where files are held until their rules have seen them whole.
+    pub spool: Spool,
 }
 
 /// The connection proxy.
@@ -45,6 +48,7 @@ pub(crate) struct Inner {
     pub(crate) gate: Gate,
     pub(crate) registry: Registry,
     pub(crate) clipboard_max_bytes: u32,
+    pub(crate) transfers: Transfers,
     pub(crate) streams: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -64,6 +68,7 @@ impl ConnectionProxy {
                 gate: Gate::new(Arc::clone(&policy), events),
                 registry: Registry::default(),
                 clipboard_max_bytes: conf.clipboard_max_bytes,
+                transfers: Transfers::new(conf.spool),
                 streams: tasks.clone(),
                 stop: stop.clone(),
             }),

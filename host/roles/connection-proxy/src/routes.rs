@@ -1,4 +1,4 @@
-//! `/session/{id}/vnc` and `/session/{id}/notices`. The edge has checked ticket and Origin; the ticket is checked again
+//! `/session/{id}/vnc`, `/session/{id}/notices` and what `files` adds. The edge has checked ticket and Origin; the ticket is checked again
 //! here, since an edge may stand in another network.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use gatewright_core::{SessionId, Timestamp};
 use gatewright_identity::{ClientAddr, SessionPath, TICKET_COOKIE, VerifiedTicket, cookie_value};
 
 use crate::proxy::Inner;
-use crate::{notices, vnc};
+use crate::{files, notices, vnc};
 
 /// Larger than any message of noVNC but a clipboard text; what is longer ends the connection.
 const MESSAGE_OVERHEAD: usize = 64 * 1024;
@@ -25,6 +25,7 @@ pub(crate) fn routes(inner: Arc<Inner>) -> Router {
     Router::new()
         .route("/session/{session}/vnc", get(open_vnc))
         .route("/session/{session}/notices", get(open_notices))
+        .merge(files::routes())
         .with_state(inner)
 }
 
@@ -64,7 +65,7 @@ async fn open_notices(State(inner): State<Arc<Inner>>, Path(session): Path<Sessi
     }
 }
 
-fn ticket(inner: &Inner, headers: &HeaderMap, session: SessionId, path: SessionPath) -> Option<VerifiedTicket> {
+pub(crate) fn ticket(inner: &Inner, headers: &HeaderMap, session: SessionId, path: SessionPath) -> Option<VerifiedTicket> {
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
     let token = cookie_value(cookies, TICKET_COOKIE)?;
     let now = Timestamp::from(SystemTime::now());

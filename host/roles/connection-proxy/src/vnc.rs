@@ -58,7 +58,7 @@ pub(crate) async fn serve(mut socket: WebSocket, inner: Arc<Inner>, ticket: Veri
 }
 
 /// Whether the ticket's person may connect now.
-async fn admit(inner: &Inner, ticket: &VerifiedTicket) -> Result<SessionContext, StreamEnd> {
+pub(crate) async fn admit(inner: &Inner, ticket: &VerifiedTicket) -> Result<SessionContext, StreamEnd> {
     let context = match inner.control.session(ticket.grant.session).await {
         Ok(context) => context,
         Err(ControlError::NotFound) => return Err(StreamEnd::SessionEnded(EndReason::Administrator)),

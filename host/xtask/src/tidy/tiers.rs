@@ -118,7 +118,8 @@ impl Tier {
     /// Whether a crate of this tier may depend on one of `other`.
     fn may_use(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Tests, _) | (Self::Guest, Self::Guest) => true,
+            // A plugin may read what the host reads with the same parser.
+            (Self::Tests, _) | (Self::Guest, Self::Guest | Self::Alone) => true,
             (Self::Product(own), Self::Product(other)) => other < own || (other == own && Self::sideways(own)),
             // Protocols serve what carries bytes: gate, roles and the like, not the data types below.
             (Self::Product(own), Self::Alone) => own >= 2,

@@ -50,6 +50,7 @@ export function ActivityRow({ item, open: openAtFirst }: { item: ActivityItem; o
             <Fact name="Workspace" value={item.workspace_name} />
             <Fact name="Client" value={item.client} mono />
             <Fact name="Type" value={item.item?.media_type} mono />
+            <Fact name="SHA-256" value={item.item?.sha256} mono />
             <Fact name="Size" value={item.item ? bytes(item.item.bytes) : null} />
             <Fact name="On" value={item.kind === 'audit' ? item.object : null} />
             <Fact name="Detail" value={item.kind === 'audit' ? item.detail : null} />

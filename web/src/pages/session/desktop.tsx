@@ -2,6 +2,7 @@ import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Session } from '../../api/types';
 import { Callout } from '../../components/feedback';
+import { UploadIcon } from '../../components/icons';
 import { useTitle } from '../../components/shell';
 import { Desk } from '../../session/desk';
 import { loadViewer } from '../../viewers/load';
@@ -85,6 +86,12 @@ export function Desktop({ session, ended }: Props) {
           The desktop takes all keys. Press Control, Alt, Shift and P together to reach the session panel.
         </p>
         <div class={`screen ${desk.scale.value}`} ref={screen} data-state={state.value?.at ?? 'loading'} />
+        {desk.hanging.value && (
+          <div class="overlay veil drop" aria-hidden="true">
+            <UploadIcon />
+            <p>Drop to upload to Transfer</p>
+          </div>
+        )}
         <ConnectionOverlay desk={desk} broken={broken.value} />
         <Toasts desk={desk} />
         {desk.error.value !== null && (

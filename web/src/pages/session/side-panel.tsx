@@ -6,6 +6,7 @@ import { CopyIcon, CrossIcon, SendIcon, StopIcon } from '../../components/icons'
 import { Time } from '../../components/time';
 import { plural } from '../../lib/format';
 import type { Desk } from '../../session/desk';
+import { FilesSection } from './files-section';
 import { noticeIcon } from './toasts';
 
 interface Props {
@@ -39,6 +40,7 @@ export function SidePanel({ desk, askEnd }: Props) {
       </header>
       <PasteBox desk={desk} />
       <CopiedText desk={desk} />
+      <FilesSection desk={desk} />
       <NoticeHistory desk={desk} />
       <footer class="panel-foot">
         <p class="soft">
@@ -79,7 +81,7 @@ function PasteBox({ desk }: { desk: Desk }) {
       )}
       {problem === 'no-text' && (
         <Callout tone="warn" title="There is no text in your clipboard">
-          Only text can be pasted into a session.
+          Only text and files can be pasted into a session.
         </Callout>
       )}
       <label class="field">

@@ -234,6 +234,7 @@ pub(crate) fn verdict(number: u128, plugin: &str, outcome: Outcome) -> Event {
                 name: "text".into(),
                 media_type: "text/plain".into(),
                 bytes: 16,
+                sha256: None,
             },
             rules: vec![RuleAnswer {
                 rule: RuleId::from_uuid(Uuid::from_u128(3)),

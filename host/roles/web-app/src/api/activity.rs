@@ -147,6 +147,9 @@ struct Item {
     name: String,
     media_type: String,
     bytes: u64,
+    /// SHA-256 of a file that was read to its end, in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
 }
 
 /// How one rule answered.
@@ -203,6 +206,7 @@ impl From<gatewright_control::ActivityItem> for ActivityItem {
                 name: item.name,
                 media_type: item.media_type,
                 bytes: item.bytes,
+                sha256: item.sha256.map(|digest| digest.to_string()),
             }),
             outcome: view.outcome,
             message: view.message,

@@ -110,7 +110,14 @@ pub(crate) async fn ticket(State(app): State<WebApp>, login: Login, At(id): At<S
         user: session.user.id,
         session: id,
         zone: session.zone,
-        paths: [SessionPath::Vnc, SessionPath::Notices].into(),
+        paths: [
+            SessionPath::Vnc,
+            SessionPath::Notices,
+            SessionPath::Files,
+            SessionPath::Upload,
+            SessionPath::Download,
+        ]
+        .into(),
         view_only: false,
     };
     let signed = app.signer.sign(grant, Uuid::now_v7(), SystemTime::now().into());

@@ -17,7 +17,7 @@ use crate::iban;
 const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
 /// Finds all card numbers: ranges of bytes of `text`, in order, apart from each other. Takes time in proportion to the text.
-pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
+pub fn find(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut row = Row::default();
     let mut chars = text.char_indices().peekable();
