@@ -219,6 +219,7 @@ pub(crate) fn verdict(id: u128, of: Option<u128>) -> Event {
                 name: "text".into(),
                 media_type: "text/plain".into(),
                 bytes: 5,
+                sha256: None,
             },
             rules: Vec::new(),
             outcome: Outcome::Denied,
