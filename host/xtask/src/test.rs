@@ -50,7 +50,9 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     })?;
     // Unit tests, plugins' native tests, the suites (one binary each) and doc tests.
     steps.step("cargo test", || {
-        environment(workspace, &servers, cargo()).args(["test", "--workspace"]).run()
+        environment(workspace, &servers, cargo())
+            .args(["test", "--workspace", "--no-fail-fast"])
+            .run()
     })?;
     // Every control plane of these tests keeps its state on the server instead of in a file.
     steps.step("control plane on postgresql", || {

@@ -215,7 +215,7 @@ async fn what_is_not_there_is_not_there() {
         "/session/x/vnc",
         "/session/",
         "/session//vnc",
-        &format!("/session/{}/files", session(1)),
+        &format!("/session/{}/printer", session(1)),
         &format!("/session/{}/vnc/../enter", session(1)),
         "/remoteDesktopGateway/",
         "/remotedesktopgateway/?x",
