@@ -67,6 +67,11 @@ pub struct AgentFile {
     pub cpu_overcommit: Option<f64>,
     /// Memory that is never given to sessions, in bytes. Default 1 GiB.
     pub memory_reserve_bytes: Option<u64>,
+    /// Disk that stays free, in bytes: with less, the node takes no new sessions. Default 2 GiB.
+    pub disk_reserve_bytes: Option<u64>,
+    /// The folder where the engine keeps images and containers, whose disk is looked at as well as that of the data folder.
+    /// Default `/var/lib/docker` where it is there.
+    pub engine_data_dir: Option<PathBuf>,
     /// Labels for placement.
     pub labels: BTreeMap<String, String>,
 }
@@ -135,6 +140,14 @@ pub struct LimitsFile {
     pub launch_timeout_secs: Option<u64>,
     /// Sessions at once for one person. Default 8.
     pub sessions_per_user: Option<u32>,
+    /// How long a session lives with nobody connected, in seconds; 0 for ever. Default 1800.
+    pub session_unattended_secs: Option<u64>,
+    /// How long a session lives while nothing is typed or clicked in it, in seconds; 0 for ever. Default 0.
+    pub session_idle_secs: Option<u64>,
+    /// How long a session lives at the most, in seconds; 0 for ever. Default 0.
+    pub session_longest_secs: Option<u64>,
+    /// How long before a session's end whoever is connected is warned, in seconds. Default 600 and 60.
+    pub session_warnings_secs: Option<Vec<u64>>,
 }
 
 /// `[grants.<plugin>]`
@@ -178,6 +191,14 @@ pub struct Conf {
     pub launch_timeout: Duration,
     /// Sessions at once for one person.
     pub sessions_per_user: u32,
+    /// With nobody connected, in seconds; 0: for ever.
+    pub session_unattended_secs: u64,
+    /// While nothing is typed or clicked, in seconds; 0: for ever.
+    pub session_idle_secs: u64,
+    /// At the most, in seconds; 0: for ever.
+    pub session_longest_secs: u64,
+    /// Before the end of a session, in seconds.
+    pub session_warnings_secs: Vec<u64>,
     /// Endpoints granted, by plugin.
     pub grants: BTreeMap<PluginName, Vec<String>>,
     /// Plugins dropped into `<data_dir>/plugins` become active at once.
@@ -203,6 +224,10 @@ pub struct AgentConf {
     pub cpu_overcommit: f64,
     /// Never given to sessions.
     pub memory_reserve_bytes: u64,
+    /// Stays free on the disks below.
+    pub disk_reserve_bytes: u64,
+    /// Where the engine keeps its data.
+    pub engine_data_dir: Option<PathBuf>,
     /// For placement.
     pub labels: BTreeMap<String, String>,
 }
@@ -287,6 +312,10 @@ impl Conf {
             file_spool_bytes: file.limits.file_spool_bytes.unwrap_or(4 << 30),
             launch_timeout: Duration::from_secs(file.limits.launch_timeout_secs.unwrap_or(90)),
             sessions_per_user: file.limits.sessions_per_user.unwrap_or(8),
+            session_unattended_secs: file.limits.session_unattended_secs.unwrap_or(1800),
+            session_idle_secs: file.limits.session_idle_secs.unwrap_or(0),
+            session_longest_secs: file.limits.session_longest_secs.unwrap_or(0),
+            session_warnings_secs: file.limits.session_warnings_secs.unwrap_or_else(|| vec![600, 60]),
             grants,
             dev: flags.dev,
             web_dist: flags.web_dist,
@@ -318,6 +347,11 @@ impl AgentConf {
             max_sessions: file.max_sessions.unwrap_or(32),
             cpu_overcommit,
             memory_reserve_bytes: file.memory_reserve_bytes.unwrap_or(1 << 30),
+            disk_reserve_bytes: file.disk_reserve_bytes.unwrap_or(2 << 30),
+            engine_data_dir: file.engine_data_dir.or_else(|| {
+                let usual = PathBuf::from("/var/lib/docker");
+                usual.is_dir().then_some(usual)
+            }),
             labels: file.labels,
         })
     }

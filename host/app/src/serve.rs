@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use gatewright_agent::{Agent, AgentConfig, EngineLanguage, Reserve, follow_runtime_plugin};
 use gatewright_connection_proxy::{ConnectionProxy, ProxyConf};
-use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks};
+use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks, SessionLimits};
 use gatewright_core::{NodeId, Timestamp};
 use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, Upstream, Upstreams};
 use gatewright_gate::Spool;
@@ -31,6 +31,8 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const FIRST_SIGN: Duration = Duration::from_secs(15);
 /// How often a start looks whether the runtime plugin is loaded.
 const PLUGIN_CHECK: Duration = Duration::from_millis(10);
+/// How often limits of sessions are looked at where they are very short.
+const LIMITS_AT_MOST_EVERY: Duration = Duration::from_millis(250);
 /// How often the public certificate is looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(6 * 3600);
 
@@ -204,9 +206,28 @@ fn control_config(conf: &Conf, data: &DataDir, hooks: Arc<dyn SagaHooks>) -> any
         watched_plugins,
         ready_timeout: conf.launch_timeout,
         sessions_per_user: conf.sessions_per_user,
+        session_limits: session_limits(conf),
         hooks,
         ..ControlConfig::in_folder(data.path())
     })
+}
+
+fn session_limits(conf: &Conf) -> SessionLimits {
+    let some = |secs: u64| (secs > 0).then(|| Duration::from_secs(secs));
+    let limits = SessionLimits {
+        unattended: some(conf.session_unattended_secs),
+        idle: some(conf.session_idle_secs),
+        longest: some(conf.session_longest_secs),
+        warnings: conf.session_warnings_secs.iter().copied().map(Duration::from_secs).collect(),
+        ..SessionLimits::default()
+    };
+    let all = [limits.unattended, limits.idle, limits.longest];
+    // Limits of seconds are looked at more often than those of hours.
+    let shortest = all.into_iter().flatten().min().unwrap_or(limits.every);
+    SessionLimits {
+        every: limits.every.min(shortest / 8).max(LIMITS_AT_MOST_EVERY),
+        ..limits
+    }
 }
 
 fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
@@ -220,11 +241,13 @@ fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
             DialectFile::Docker => EngineLanguage::Docker,
             DialectFile::Libpod => EngineLanguage::Libpod,
         },
+        engine_data_dir: conf.agent.engine_data_dir.clone(),
         runtime: conf.agent.runtime.clone(),
         runtime_config: "{}".into(),
         reserve: Reserve {
             cpu_millicores: 0,
             memory_bytes: conf.agent.memory_reserve_bytes,
+            disk_bytes: conf.agent.disk_reserve_bytes,
         },
         max_sessions: conf.agent.max_sessions,
         cpu_overcommit: conf.agent.cpu_overcommit,

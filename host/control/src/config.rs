@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::clock::{Clock, SystemClock};
 use crate::saga::hooks::{NoHooks, SagaHooks};
+use crate::saga::limits::SessionLimits;
 
 /// Passwords for the first users; generated where none is given.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +49,8 @@ pub struct ControlConfig {
     pub lease: Duration,
     /// Sessions at once for one user.
     pub sessions_per_user: u32,
+    /// How long a session may live.
+    pub session_limits: SessionLimits,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Called around each step of the saga.
@@ -72,6 +75,7 @@ impl ControlConfig {
             reconcile_every: Duration::from_secs(30),
             lease: Duration::from_secs(15),
             sessions_per_user: 8,
+            session_limits: SessionLimits::default(),
             clock: Arc::new(SystemClock),
             hooks: Arc::new(NoHooks),
         }

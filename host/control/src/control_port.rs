@@ -56,9 +56,8 @@ impl Control for ControlPlane {
     async fn session(&self, session: SessionId) -> Result<SessionContext, ControlError> {
         let store = &self.0.store;
         let record = store.session(session).await.map_err(unavailable)?.ok_or(ControlError::NotFound)?;
-        // A disabled user connects to nothing, though the session stays.
-        let user = store.user(record.session.user).await.map_err(unavailable)?;
-        if !user.is_some_and(|user| user.user.enabled) {
+        // A disabled user connects to nothing. Whose session ends by that is told so.
+        if record.session.end.is_none() && !self.is_enabled(record.session.user).await.map_err(unavailable)? {
             return Err(ControlError::NotFound);
         }
         Ok(SessionContext {

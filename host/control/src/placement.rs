@@ -6,11 +6,12 @@ use gatewright_core::NodeId;
 use gatewright_core::capacity::Shortage;
 use gatewright_core::record::Node;
 use gatewright_database::SessionRecord;
+use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking};
 
 use crate::actor::Actor;
 use crate::error::Internal;
 use crate::plane::ControlPlane;
-use crate::plugins::engine::{Rank, RankCandidate, RankError, RankRequest};
+use crate::plugins::engine::RankError;
 
 /// Where a session may go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +39,53 @@ impl Placed {
             text.push_str(&format!("; {name}: {why}"));
         }
         text
+    }
+}
+
+/// A node that could take a session.
+pub(crate) struct RankCandidate {
+    node: Node,
+    /// The zone's name.
+    zone: String,
+    /// Whether the session's image is there.
+    has_image: bool,
+}
+
+impl RankCandidate {
+    /// As a plugin sees it.
+    fn shown(&self) -> Candidate {
+        let (node, allocatable, headroom) = (&self.node, &self.node.allocatable, &self.node.headroom);
+        Candidate {
+            name: node.name.clone(),
+            zone: self.zone.clone(),
+            engine: node.engine.clone(),
+            cpu_millicores_allocatable: allocatable.cpu_millicores,
+            cpu_millicores_free: headroom.cpu_millicores,
+            memory_bytes_allocatable: allocatable.memory_bytes,
+            memory_bytes_free: headroom.memory_bytes,
+            sessions_allocatable: allocatable.sessions,
+            sessions_free: headroom.sessions,
+            has_image: self.has_image,
+            labels: node.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        }
+    }
+}
+
+/// An order of candidates.
+#[derive(Default)]
+pub(crate) struct Rank {
+    /// Indexes into the candidates, best first.
+    order: Vec<usize>,
+    /// The others, each with its reason in words.
+    rejected: Vec<(usize, String)>,
+}
+
+impl From<Ranking> for Rank {
+    fn from(ranking: Ranking) -> Self {
+        Self {
+            order: ranking.order,
+            rejected: ranking.rejected.into_iter().map(|one| (one.candidate, one.words.why)).collect(),
+        }
     }
 }
 
@@ -131,7 +179,7 @@ impl ControlPlane {
             return Ok((built_in(record, candidates), "the built-in strategy".into()));
         };
         let owner = self.owner(record).await;
-        let request = RankRequest {
+        let request = PlacementRequest {
             session: record.session.id.to_string(),
             user: owner.name.clone(),
             groups: owner.groups.clone(),
@@ -141,16 +189,14 @@ impl ControlPlane {
             cpu_millicores: record.session.resources.cpu_millicores,
             memory_bytes: record.session.resources.memory_bytes,
         };
-        let mut ranked = self
-            .0
-            .engine
-            .rank(active.digest, &provider.config, request.clone(), candidates)
-            .await;
+        let shown = || candidates.iter().map(RankCandidate::shown).collect();
+        let engine = &self.0.engine;
+        let mut ranked = engine.rank(active.digest, &provider.config, request.clone(), shown()).await;
         if ranked == Err(RankError::NotLoaded) {
             self.load_plugin(active.digest).await?;
-            ranked = self.0.engine.rank(active.digest, &provider.config, request, candidates).await;
+            ranked = engine.rank(active.digest, &provider.config, request, shown()).await;
         }
-        match ranked {
+        match ranked.map(Rank::from) {
             Ok(rank) => {
                 // The plugin's word on room is not ours: what does not fit is left out, and counted again when it is taken.
                 let (order, tight): (Vec<_>, Vec<_>) = rank.order.into_iter().partition(|index| {

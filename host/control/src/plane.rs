@@ -22,6 +22,7 @@ use crate::error::{Internal, OpenError};
 use crate::passwords::Passwords;
 use crate::plugins::engine::PluginEngine;
 use crate::random;
+use crate::saga::limits::Seen;
 use crate::seed::SeedReport;
 use crate::vault::Vault;
 use crate::views::SessionView;
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) driven: Mutex<HashMap<SessionId, CancellationToken>>,
     /// Who watches which session.
     pub(crate) watched: Mutex<HashMap<SessionId, watch::Sender<SessionView>>>,
+    /// What was seen of sessions that are ready, for their limits.
+    pub(crate) seen: Mutex<HashMap<SessionId, Seen>>,
     /// Sessions that an agent has and the database does not, already reported.
     pub(crate) quarantined: Mutex<HashSet<SessionId>>,
     /// One upload at a time: compiling takes a core and memory.
@@ -88,6 +91,7 @@ impl ControlPlane {
         let (plane, report) = opened?;
         plane.watch_plugin_folder().map_err(OpenError::Watch)?;
         plane.spawn(plane.clone().sweep());
+        plane.spawn(plane.clone().keep_limits());
         if plane.0.store.is_shared() {
             plane.spawn(plane.clone().follow_changes());
         }
@@ -118,6 +122,7 @@ impl ControlPlane {
             proxies: RwLock::default(),
             driven: Mutex::default(),
             watched: Mutex::default(),
+            seen: Mutex::default(),
             quarantined: Mutex::default(),
             uploading: tokio::sync::Mutex::default(),
             taking_over: AtomicBool::new(false),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use gatewright_core::capacity::Resources;
+use gatewright_core::error_chain::chain_of;
 use gatewright_core::gate::Gate;
 use gatewright_core::plugin::{PluginKind, PluginName};
 use gatewright_core::record::{Group, Network, Rule, RuleEffect, RuleTarget, Workspace};
@@ -304,7 +305,7 @@ impl ControlPlane {
 
     async fn seed_plugin(&self, path: &Path, activate: bool, taken: &mut HashSet<[u8; 32]>) -> Result<(), String> {
         let actor = Actor::system();
-        let words = |error: &dyn std::error::Error| crate::saga::steps::chain_of(error);
+        let words = |error: &dyn std::error::Error| chain_of(error);
         let bytes = tokio::fs::read(path).await.map_err(|error| words(&error))?;
         if !taken.insert(Sha256::digest(&bytes).into()) {
             return Ok(());

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capacity;
+pub mod error_chain;
 pub mod event;
 pub mod file_name;
 pub mod gate;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::duration_words;
+
 /// Where a session stands. The order is the order of the saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -108,9 +110,34 @@ pub enum EndReason {
     WorkspaceGone,
     /// The desktop sent what can't be inspected; the text is for administrators.
     ProtocolViolation(String),
+    /// Nothing was typed or clicked for this many seconds, the limit.
+    Idle(u64),
+    /// It was open for this many seconds, the limit.
+    TimeLimit(u64),
+    /// Nobody was connected for this many seconds, the limit.
+    Unattended(u64),
+    /// Its user's account was disabled.
+    UserDisabled,
 }
 
 impl EndReason {
+    /// The name in the API: the `code` that it is stored with.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Administrator => "administrator",
+            Self::LaunchFailed(_) => "launch-failed",
+            Self::Interrupted => "interrupted",
+            Self::WorkspaceGone => "workspace-gone",
+            Self::ProtocolViolation(_) => "protocol-violation",
+            Self::Idle(_) => "idle",
+            Self::TimeLimit(_) => "time-limit",
+            Self::Unattended(_) => "unattended",
+            Self::UserDisabled => "user-disabled",
+        }
+    }
+
     /// What a person reads.
     #[must_use]
     pub fn text(&self) -> String {
@@ -121,6 +148,13 @@ impl EndReason {
             Self::Interrupted => "The service restarted while this session was launching. Launch it again.".into(),
             Self::WorkspaceGone => "The desktop stopped by itself. Launch it again.".into(),
             Self::ProtocolViolation(_) => "The desktop sent data that can't be checked, so the session was ended.".into(),
+            Self::Idle(secs) => format!(
+                "Nothing was typed or clicked for {}, so this session was ended.",
+                duration_words(*secs)
+            ),
+            Self::TimeLimit(secs) => format!("This session was open for {}, the longest that is allowed.", duration_words(*secs)),
+            Self::Unattended(secs) => format!("Nobody was connected for {}, so this session was ended.", duration_words(*secs)),
+            Self::UserDisabled => "Your account was disabled, so this session was ended.".into(),
         }
     }
 }

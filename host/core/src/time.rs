@@ -34,6 +34,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// Earlier by `duration`, held at the end of the range.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// How long ago `earlier` was; zero where it lies ahead.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -45,5 +51,38 @@ impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         let micros = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros());
         Self(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+}
+
+/// A length of time in words: whole hours, minutes or seconds, whichever says it exactly.
+#[must_use]
+pub fn duration_words(secs: u64) -> String {
+    let (count, unit) = match secs {
+        0 => (0, "second"),
+        _ if secs.is_multiple_of(3600) => (secs / 3600, "hour"),
+        _ if secs.is_multiple_of(60) => (secs / 60, "minute"),
+        _ => (secs, "second"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_in_words() {
+        let words = [1, 59, 60, 90, 600, 3600, 43_200].map(duration_words);
+        let expected = [
+            "1 second",
+            "59 seconds",
+            "1 minute",
+            "90 seconds",
+            "10 minutes",
+            "1 hour",
+            "12 hours",
+        ];
+        assert_eq!(words, expected);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use gatewright_core::error_chain::chain_of;
 use gatewright_core::event::{Event, Item, RuleAnswer, VerdictRecord, What};
 use gatewright_core::gate::{Gate as GateName, Outcome};
 use gatewright_core::reason::{Effect, Words, message, size_words};
@@ -244,7 +245,7 @@ async fn ask(
             }
             Err(error) => {
                 tracing::warn!(rule = %rule.name, plugin = %name, version = %answer.version, error = %error, "A rule could not answer");
-                answer.failure = Some(crate::policy_watch::chain(&error));
+                answer.failure = Some(chain_of(&error));
                 progress.answers.push(answer);
                 return Some((Outcome::Failed, unavailable()));
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use gatewright_core::error_chain::chain_of;
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use gatewright_plugin_host::{Approved, Plugin, PluginHost};
 use gatewright_ports::control::{ActivePlugin, PolicySnapshot};
@@ -152,18 +153,9 @@ impl PolicyWatch {
 
     async fn fetch_and_load(&self, digest: Digest) -> Result<Arc<Plugin>, String> {
         let bytes = self.control.component(digest).await.map_err(|error| error.to_string())?;
-        self.plugins.load(&bytes, &Approved::default()).await.map_err(|error| chain(&error))
+        self.plugins
+            .load(&bytes, &Approved::default())
+            .await
+            .map_err(|error| chain_of(&error))
     }
-}
-
-/// An error with its causes, in one line for administrators.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

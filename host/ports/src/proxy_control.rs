@@ -34,6 +34,9 @@ pub struct OpenStream {
     pub session: SessionId,
     /// The client's address as the edge saw it.
     pub client: String,
+    /// Seconds since something was last typed, clicked or pasted. A proxy that does not say counts as just now.
+    #[serde(default)]
+    pub idle_secs: u64,
 }
 
 /// Why a proxy could not be asked.

@@ -61,6 +61,10 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
             .args(["test", "--package", "gatewright-control", "--test", "control"])
             .run()
     })?;
+    // The stricter version of the example plugin is the same code with a feature.
+    steps.step("cargo test: the strict clipboard plugin", || {
+        cargo().args(["test", "--package", "dlp-clipboard", "--features", "strict"]).run()
+    })?;
     if workspace.join(BROWSER_TESTS).join("package.json").is_file() {
         steps.step("browser tests: dependencies", || web::install(workspace, BROWSER_TESTS))?;
         steps.step("browser tests", || {

@@ -2,18 +2,19 @@
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
-use bollard::query_parameters::RemoveContainerOptionsBuilder;
+use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 use gatewright_suite::Engine;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
 
+use crate::ground::Ground;
 use crate::process;
 
 /// What a desktop says first (RFC 6143 7.1.1).
@@ -29,13 +30,15 @@ const USER: u32 = 1000;
 pub(crate) struct Yard {
     docker: Docker,
     like: ContainerCreateBody,
-    made: Mutex<Vec<String>>,
+    /// Their names, from before they are made: whoever clears up, however this ends, finds them.
+    made: Arc<Mutex<Vec<String>>>,
 }
 
 /// A desktop of the engine's own.
 pub(crate) struct Bare {
     /// The container's id.
     pub(crate) id: String,
+    name: String,
     /// The password of its desktop.
     pub(crate) password: String,
     /// From the request for the container to the desktop's first words.
@@ -52,7 +55,8 @@ impl Bare {
 
 impl Yard {
     /// Containers with the image and the options that `session`'s container has.
-    pub(crate) async fn like(engine: &Engine, session: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn like(ground: &Ground, session: &str) -> anyhow::Result<Self> {
+        let engine = ground.product.engine();
         let docker = engine.docker().clone();
         let id = container_of(engine, session).await?;
         let found = docker.inspect_container(&id, None).await?;
@@ -80,7 +84,7 @@ impl Yard {
         Ok(Self {
             docker,
             like,
-            made: Mutex::default(),
+            made: ground.containers(),
         })
     }
 
@@ -97,8 +101,10 @@ impl Yard {
             ..Mount::default()
         }]);
         let began = Instant::now();
-        let id = self.docker.create_container(None, body).await?.id;
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
+        let name = format!("gatewright-bench-{}", uuid::Uuid::now_v7().simple());
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+        let options = CreateContainerOptionsBuilder::new().name(&name).build();
+        let id = self.docker.create_container(Some(options), body).await?.id;
         self.docker.start_container(&id, None).await?;
         let socket = folder.path().join("vnc.sock");
         while !speaks(&socket).await {
@@ -109,6 +115,7 @@ impl Yard {
         }
         Ok(Bare {
             id,
+            name,
             password,
             took: began.elapsed(),
             folder,
@@ -122,24 +129,21 @@ impl Yard {
 
     /// Removes one.
     pub(crate) async fn remove(&self, bare: Bare) -> anyhow::Result<()> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| *id != bare.id);
+        self.made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|name| *name != bare.name);
         remove(&self.docker, &bare.id).await
-    }
-
-    /// Removes all that are left.
-    pub(crate) async fn clear(&self) -> anyhow::Result<()> {
-        let left = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
-        for id in left {
-            remove(&self.docker, &id).await?;
-        }
-        Ok(())
     }
 }
 
-/// Removes a container, running or not.
+/// Removes a container, running or not. One that is not there is removed.
 pub(crate) async fn remove(docker: &Docker, id: &str) -> anyhow::Result<()> {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-    Ok(docker.remove_container(id, Some(options)).await?)
+    match docker.remove_container(id, Some(options)).await {
+        Ok(()) | Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The id of a session's container.

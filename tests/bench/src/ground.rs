@@ -1,11 +1,12 @@
 //! A product to measure, and the certainty that nothing of it stays.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use gatewright_suite::{Person, Product};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bare;
 
@@ -21,6 +22,16 @@ pub(crate) struct Ground {
     /// Who launches.
     pub(crate) person: Person,
     sessions: Mutex<Vec<String>>,
+    containers: Arc<Mutex<Vec<String>>>,
+}
+
+/// Ctrl+C, or SIGTERM.
+async fn interrupted() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => Ok(pressed?),
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 impl Ground {
@@ -39,8 +50,13 @@ impl Ground {
             product,
             person,
             sessions: Mutex::default(),
+            containers: Arc::default(),
         };
-        let outcome = work(&ground).await;
+        // A signal ends the work, not the clean-up behind it. Containers of the work's own are on the list as well.
+        let outcome = tokio::select! {
+            outcome = work(&ground) => outcome,
+            signal = interrupted() => signal.and_then(|()| anyhow::bail!("interrupted")),
+        };
         if outcome.is_err() {
             // The folder goes with the product: this is the last chance to see why.
             eprintln!("{}", ground.product.log());
@@ -50,6 +66,11 @@ impl Ground {
         cleared?;
         ground.product.stop().await?;
         Ok(outcome)
+    }
+
+    /// Containers that are no session's, each by its id from the moment it was made: removed at the end.
+    pub(crate) fn containers(&self) -> Arc<Mutex<Vec<String>>> {
+        Arc::clone(&self.containers)
     }
 
     /// The id of the workspace that is launched.
@@ -109,6 +130,10 @@ impl Ground {
             for container in engine.containers(session).await? {
                 bare::remove(engine.docker(), &container.id.context("a container without id")?).await?;
             }
+        }
+        let made = std::mem::take(&mut *self.containers.lock().unwrap_or_else(PoisonError::into_inner));
+        for container in made {
+            bare::remove(engine.docker(), &container).await?;
         }
         Ok(())
     }

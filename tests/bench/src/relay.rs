@@ -37,15 +37,10 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
         );
 
         let session = ground.launch().await?;
-        let yard = Yard::like(ground.product.engine(), &session).await?;
-        let outcome = async {
-            one(figures, ground, &yard, &session, product).await?;
-            ground.end(&session).await?;
-            crowd::measure(figures, ground, &yard, product).await
-        }
-        .await;
-        yard.clear().await?;
-        outcome
+        let yard = Yard::like(ground, &session).await?;
+        one(figures, ground, &yard, &session, product).await?;
+        ground.end(&session).await?;
+        crowd::measure(figures, ground, &yard, product).await
     })
     .await
 }

@@ -17,11 +17,9 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     let (mut product, mut engine) = Ground::with(async |ground| {
         // The first of each side is not counted; what the engine is told is learned from it.
         let warm = ground.launch().await?;
-        let yard = Yard::like(ground.product.engine(), &warm).await?;
+        let yard = Yard::like(ground, &warm).await?;
         ground.end(&warm).await?;
-        let outcome = pairs(ground, &yard).await;
-        yard.clear().await?;
-        outcome
+        pairs(ground, &yard).await
     })
     .await?;
     let (ours, bare) = (percentile(&mut product, 50), percentile(&mut engine, 50));

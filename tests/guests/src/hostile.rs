@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::component::{World, component, with_manifest};
-use crate::manifest::{ENGINE, REASONS, SHORT, SMALL, manifest};
+use crate::manifest::{ENGINE, PATIENT, REASONS, SHORT, SMALL, manifest};
 use crate::quiet::{PING, clipboard, clipboard_module, credential_module, placement_module, runtime_module};
 
 /// What must become of a hostile guest.
@@ -255,7 +255,7 @@ fn other_kinds() -> Result<Vec<Hostile>> {
         runtime(
             "asks-forever",
             "out-of-time",
-            SMALL,
+            PATIENT,
             "
     (loop $again
       (call $send (i32.const 256) (i32.const 6) (i32.const 0) (i32.const 288) (i32.const 8)

@@ -24,6 +24,9 @@ instead = "Try another"
 /// The guest's own time is up long before the deadline, also on a machine that has other things to do.
 pub(crate) const SMALL: &str = "[limits]\ndeadline_ms = 4000\nmemory_bytes = 8388608\n";
 
+/// For guests whose own time is up only after much of the host's, which does not count.
+pub(crate) const PATIENT: &str = "[limits]\ndeadline_ms = 60000\nmemory_bytes = 8388608\n";
+
 /// For guests that wait.
 pub(crate) const SHORT: &str = "[limits]\ndeadline_ms = 300\nmemory_bytes = 8388608\n";
 

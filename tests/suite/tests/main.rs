@@ -9,5 +9,6 @@ mod files;
 mod hostile_browser;
 mod hostile_container;
 mod hostile_guests;
+mod limits;
 mod saga;
 mod swap;

@@ -372,7 +372,7 @@ export interface components {
         };
         /** @description Why a session ended. */
         End: {
-            /** @description Stable: `user`, `administrator`, `launch-failed`, `interrupted`, `workspace-gone`, `protocol-violation`. */
+            /** @description Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`. */
             code: string;
             /** @description What a person reads. */
             text: string;

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
+use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking, Stage};
 
-/// The plugin host, as the control plane uses it.
+/// The plugin host, as the control plane uses it: with what the configuration approves, and by digest.
 #[async_trait]
 pub trait PluginEngine: Send + Sync {
     /// Reads manifest and imports without running anything.
@@ -31,9 +32,9 @@ pub trait PluginEngine: Send + Sync {
         &self,
         digest: Digest,
         config: &serde_json::Value,
-        request: RankRequest,
-        candidates: &[RankCandidate],
-    ) -> Result<Rank, RankError>;
+        request: PlacementRequest,
+        candidates: Vec<Candidate>,
+    ) -> Result<Ranking, RankError>;
 }
 
 /// What a plugin's file says of itself.
@@ -57,33 +58,6 @@ pub struct InspectedPlugin {
     pub warnings: Vec<String>,
 }
 
-/// Where a plugin was found to be bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// Its file or manifest.
-    Manifest,
-    /// What it imports or exports.
-    Imports,
-    /// Compilation.
-    Compile,
-    /// The first call.
-    SelfTest,
-}
-
-impl Stage {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manifest => "manifest",
-            Self::Imports => "imports",
-            Self::Compile => "compile",
-            Self::SelfTest => "self-test",
-        }
-    }
-}
-
 /// Why a plugin can't be used, in words for an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
@@ -92,47 +66,6 @@ pub struct BadPlugin {
     pub stage: Stage,
     /// What was found.
     pub detail: String,
-}
-
-/// What a session needs, for placement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RankRequest {
-    /// The session.
-    pub session: String,
-    /// The user's login name.
-    pub user: String,
-    /// The user's groups.
-    pub groups: Vec<String>,
-    /// The workspace's name.
-    pub workspace: String,
-    /// The zone's name.
-    pub zone: String,
-    /// The engine's image.
-    pub image: String,
-    /// Thousandths of a core.
-    pub cpu_millicores: u32,
-    /// Bytes.
-    pub memory_bytes: u64,
-}
-
-/// A node that could take a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RankCandidate {
-    /// The node.
-    pub node: gatewright_core::record::Node,
-    /// The zone's name.
-    pub zone: String,
-    /// Whether the session's image is there.
-    pub has_image: bool,
-}
-
-/// An order of candidates.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rank {
-    /// Indexes into the candidates, best first.
-    pub order: Vec<usize>,
-    /// The others, each with its reason in words.
-    pub rejected: Vec<(usize, String)>,
 }
 
 /// Why a placement plugin gave no order.

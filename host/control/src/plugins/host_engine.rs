@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use gatewright_core::error_chain::chain_of;
 use gatewright_core::plugin::{Digest, PluginName};
-use gatewright_plugin_host::{Approved, CallContext, Candidate, InspectError, LoadError, PlacementRequest, Plugin, PluginHost, inspect};
+use gatewright_plugin_host::{
+    Approved, CallContext, Candidate, InspectError, LoadError, PlacementRequest, Plugin, PluginHost, Ranking, Stage, inspect,
+};
 
 use crate::plane::lock;
-use crate::plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, Rank, RankCandidate, RankError, RankRequest, Stage};
-use crate::saga::steps::chain_of;
+use crate::plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, RankError};
 
 /// [`PluginEngine`] over the process's [`PluginHost`].
 pub struct HostEngine {
@@ -49,31 +51,9 @@ fn bad_inspect(error: &InspectError) -> BadPlugin {
 }
 
 fn bad_load(error: &LoadError) -> BadPlugin {
-    let stage = match error.stage() {
-        gatewright_plugin_host::Stage::Manifest | gatewright_plugin_host::Stage::Approval => Stage::Manifest,
-        gatewright_plugin_host::Stage::Imports => Stage::Imports,
-        gatewright_plugin_host::Stage::Compile => Stage::Compile,
-        gatewright_plugin_host::Stage::SelfTest => Stage::SelfTest,
-    };
     BadPlugin {
-        stage,
+        stage: error.stage(),
         detail: chain_of(error),
-    }
-}
-
-fn candidate(one: &RankCandidate) -> Candidate {
-    Candidate {
-        name: one.node.name.clone(),
-        zone: one.zone.clone(),
-        engine: one.node.engine.clone(),
-        cpu_millicores_allocatable: one.node.allocatable.cpu_millicores,
-        cpu_millicores_free: one.node.headroom.cpu_millicores,
-        memory_bytes_allocatable: one.node.allocatable.memory_bytes,
-        memory_bytes_free: one.node.headroom.memory_bytes,
-        sessions_allocatable: one.node.allocatable.sessions,
-        sessions_free: one.node.headroom.sessions,
-        has_image: one.has_image,
-        labels: one.node.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
     }
 }
 
@@ -121,34 +101,18 @@ impl PluginEngine for HostEngine {
         &self,
         digest: Digest,
         config: &serde_json::Value,
-        request: RankRequest,
-        candidates: &[RankCandidate],
-    ) -> Result<Rank, RankError> {
+        request: PlacementRequest,
+        candidates: Vec<Candidate>,
+    ) -> Result<Ranking, RankError> {
         let plugin = lock(&self.passed).get(&digest).cloned().ok_or(RankError::NotLoaded)?;
         let context = CallContext {
             session: None,
             config: config.to_string().into(),
             deadline: None,
         };
-        let request = PlacementRequest {
-            session: request.session,
-            user: request.user,
-            groups: request.groups,
-            workspace: request.workspace,
-            zone: request.zone,
-            image: request.image,
-            cpu_millicores: request.cpu_millicores,
-            memory_bytes: request.memory_bytes,
-        };
-        let ranking = plugin
-            .rank(&context, request, candidates.iter().map(candidate).collect())
-            .await
-            .map_err(|error| RankError::Failed(chain_of(&error)))?
-            .value;
-        let why = |words: gatewright_core::reason::Words| words.why;
-        Ok(Rank {
-            order: ranking.order,
-            rejected: ranking.rejected.into_iter().map(|one| (one.candidate, why(one.words))).collect(),
-        })
+        let answer = plugin.rank(&context, request, candidates).await;
+        answer
+            .map(|ranking| ranking.value)
+            .map_err(|error| RankError::Failed(chain_of(&error)))
     }
 }

@@ -2,7 +2,7 @@
 
 use gatewright_core::session::EndReason;
 use gatewright_core::{SessionId, Timestamp, UserId, WorkspaceId};
-use gatewright_database::{Constraint, NewSession, SessionRecord, StoreError};
+use gatewright_database::{Constraint, NewSession, SessionRecord, StoreError, Write};
 use uuid::Uuid;
 
 use crate::actor::Actor;
@@ -82,6 +82,9 @@ impl ControlPlane {
             client: request.client,
         };
         let mut write = self.0.store.begin().await?;
+        if !self.is_enabled(who.user.id).await? {
+            return Err(LaunchError::Unavailable("Your account is disabled.".into()));
+        }
         let limit = self.0.config.sessions_per_user;
         if write.count_open_sessions_of(who.user.id).await? >= i64::from(limit) {
             return Err(LaunchError::TooMany { limit });
@@ -105,6 +108,11 @@ impl ControlPlane {
         write.commit().await?;
         self.drive(new.id);
         Ok(self.view(&record).await?)
+    }
+
+    /// Whether a user may have sessions.
+    pub(crate) async fn is_enabled(&self, user: UserId) -> Result<bool, StoreError> {
+        Ok(self.0.store.user(user).await?.is_some_and(|user| user.user.enabled))
     }
 
     async fn requested_before(&self, user: UserId, key: Option<Uuid>) -> Result<Option<SessionRecord>, StoreError> {
@@ -148,18 +156,30 @@ impl ControlPlane {
             return Ok(None);
         };
         let mut write = self.0.store.begin().await?;
-        if write.begin_ending(id, &reason, self.now(), "").await? {
-            let detail = match &reason {
-                EndReason::ProtocolViolation(what) | EndReason::LaunchFailed(what) => what.clone(),
-                other => other.text(),
-            };
-            write
-                .append_event(&self.audit_session(by, "session.ending", &record, detail, true))
-                .await?;
-        }
+        self.begin_end(&mut write, &record, &reason, by).await?;
         write.commit().await?;
         self.drive(id);
         self.publish(id).await;
         self.session(id).await
+    }
+
+    /// Notes that a session ends, unless it does already. Once that is committed, it is to be driven.
+    pub(crate) async fn begin_end(
+        &self,
+        write: &mut Write,
+        record: &SessionRecord,
+        reason: &EndReason,
+        by: &Actor,
+    ) -> Result<(), StoreError> {
+        if write.begin_ending(record.session.id, reason, self.now(), "").await? {
+            let detail = match reason {
+                EndReason::ProtocolViolation(what) | EndReason::LaunchFailed(what) => what.clone(),
+                other => other.text(),
+            };
+            write
+                .append_event(&self.audit_session(by, "session.ending", record, detail, true))
+                .await?;
+        }
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use gatewright_core::error_chain::chain_of;
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId};
 use gatewright_database::{Lease, Reservation, SealedSecret, SessionRecord, StoreError};
@@ -84,18 +85,6 @@ fn failed(person: &str, detail: impl Into<String>) -> Stopped {
     })
 }
 
-/// The whole chain of an error, for administrators.
-pub(crate) fn chain_of(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
-}
-
 fn internal(error: &dyn std::error::Error) -> Stopped {
     failed("The desktop could not be started. Try again", chain_of(error))
 }
@@ -116,6 +105,10 @@ impl ControlPlane {
         let id = record.session.id;
         let hooks = &self.0.config.hooks;
 
+        // Disabled after it was requested, and before anybody could see the request.
+        if !self.is_enabled(record.session.user).await? {
+            return Err(failed("Your account is disabled", "the user is disabled"));
+        }
         hooks.before(Step::Place, id).await?;
         let placed = self.place(record).await?;
         hooks.after(Step::Place, id).await?;

@@ -1,7 +1,7 @@
 //! Following a session, in words for a person.
 
 use gatewright_core::SessionId;
-use gatewright_core::session::{EndReason, SessionState};
+use gatewright_core::session::SessionState;
 use gatewright_database::SessionRecord;
 use tokio::sync::watch;
 
@@ -18,17 +18,6 @@ const STEPS: [(SessionState, &str); 6] = [
     (SessionState::Waiting, "Waiting for its screen"),
     (SessionState::Ready, "Ready"),
 ];
-
-fn end_code(reason: &EndReason) -> &'static str {
-    match reason {
-        EndReason::User => "user",
-        EndReason::Administrator => "administrator",
-        EndReason::LaunchFailed(_) => "launch-failed",
-        EndReason::Interrupted => "interrupted",
-        EndReason::WorkspaceGone => "workspace-gone",
-        EndReason::ProtocolViolation(_) => "protocol-violation",
-    }
-}
 
 impl ControlPlane {
     /// Follows a session: its view now, and after every change. None where there is no such session.
@@ -101,7 +90,7 @@ impl ControlPlane {
             launching => STEPS.iter().find(|(state, _)| *state == launching).map_or("", |(_, label)| label),
         };
         let end = session.end.as_ref().map(|reason| EndView {
-            code: end_code(reason).into(),
+            code: reason.code().into(),
             text: reason.text(),
         });
         Ok(SessionView {

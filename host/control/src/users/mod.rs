@@ -148,7 +148,8 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Disables a user: no login works any more, and open streams of their sessions close. The sessions stay.
+    /// Disables a user: no login works any more, and their sessions end, all at one moment. What a session has running goes on
+    /// for as long as the session does, so an account that may do nothing must not keep one.
     ///
     /// # Errors
     /// `NotFound`, `Internal`.
@@ -161,9 +162,13 @@ impl ControlPlane {
                 .append_event(&self.audit(by, "user.disabled", &record.user.name, "", true))
                 .await?;
         }
-        write.commit().await?;
         for session in self.0.store.open_sessions().await?.iter().filter(|one| one.session.user == user) {
-            self.terminate_streams(session.session.id, &EndReason::Administrator).await;
+            self.begin_end(&mut write, session, &EndReason::UserDisabled, by).await?;
+        }
+        write.commit().await?;
+        // With those that were requested meanwhile. What is requested from now on finds the user disabled before its first step.
+        for session in self.0.store.open_sessions().await?.iter().filter(|one| one.session.user == user) {
+            self.end(session.session.id, EndReason::UserDisabled, by).await?;
         }
         Ok(())
     }

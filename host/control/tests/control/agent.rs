@@ -1,7 +1,8 @@
 //! An agent whose containers are entries of a map. It keeps its promises as a real one does: idempotent, a limit on room,
 //! only images that it has. Faults can be put into it. It outlives the control plane, as a node does.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -221,13 +222,35 @@ impl AgentControl for FakeAgent {
 /// A proxy with streams that it closes when told to.
 #[derive(Default)]
 pub(crate) struct FakeProxy {
-    open: Mutex<HashSet<SessionId>>,
+    /// With the seconds since the last input.
+    open: Mutex<HashMap<SessionId, u64>>,
     closed: Mutex<Vec<(SessionId, EndReason)>>,
+    told: Mutex<Vec<String>>,
+    away: AtomicBool,
 }
 
 impl FakeProxy {
     pub(crate) fn connect(&self, session: SessionId) {
-        self.open.lock().unwrap().insert(session);
+        self.idle(session, 0);
+    }
+
+    /// Connected, and without input for so long.
+    pub(crate) fn idle(&self, session: SessionId, secs: u64) {
+        self.open.lock().unwrap().insert(session, secs);
+    }
+
+    pub(crate) fn disconnect(&self, session: SessionId) {
+        self.open.lock().unwrap().remove(&session);
+    }
+
+    /// Whether it answers.
+    pub(crate) fn answers(&self, answers: bool) {
+        self.away.store(!answers, Ordering::SeqCst);
+    }
+
+    /// What it was told to show since the last question.
+    pub(crate) fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
     }
 
     pub(crate) fn closed(&self) -> Vec<(SessionId, EndReason)> {
@@ -238,24 +261,31 @@ impl FakeProxy {
 #[async_trait]
 impl ProxyControl for FakeProxy {
     async fn list(&self) -> Result<Vec<OpenStream>, ProxyError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(ProxyError::Unavailable);
+        }
         let open = self.open.lock().unwrap();
         Ok(open
             .iter()
-            .map(|session| OpenStream {
+            .map(|(session, idle_secs)| OpenStream {
                 session: *session,
                 client: String::new(),
+                idle_secs: *idle_secs,
             })
             .collect())
     }
 
     async fn terminate(&self, session: SessionId, reason: EndReason) -> Result<(), ProxyError> {
-        if self.open.lock().unwrap().remove(&session) {
+        if self.open.lock().unwrap().remove(&session).is_some() {
             self.closed.lock().unwrap().push((session, reason));
         }
         Ok(())
     }
 
-    async fn message(&self, _: SessionId, _: String) -> Result<(), ProxyError> {
+    async fn message(&self, session: SessionId, text: String) -> Result<(), ProxyError> {
+        if self.open.lock().unwrap().contains_key(&session) {
+            self.told.lock().unwrap().push(text);
+        }
         Ok(())
     }
 }

@@ -255,9 +255,25 @@ async fn ending_and_disabling_close_open_streams() {
     assert_eq!(ended.end.unwrap().code, "protocol-violation");
     assert_eq!(proxy.closed(), [(one, reason.clone())]);
 
-    let user = plane.login("demo").await.user.id;
-    plane.control.disable_user(user, &admin()).await.unwrap();
-    assert_eq!(proxy.closed(), [(one, reason), (two, EndReason::Administrator)]);
-    assert_eq!(Control::session(&plane.control, two).await.unwrap_err(), ControlError::NotFound);
-    assert!(agent.containers().contains_key(&two), "the work itself stays");
+    let (who, terminal) = (plane.login("demo").await, plane.workspace("Terminal").await);
+    plane.control.disable_user(who.user.id, &admin()).await.unwrap();
+    let ended = plane.wait_final(two).await;
+    assert_eq!(ended.end.unwrap().code, "user-disabled");
+    assert_eq!(proxy.closed(), [(one, reason), (two, EndReason::UserDisabled)]);
+    assert!(agent.containers().is_empty(), "nothing of a disabled user goes on");
+    let context = Control::session(&plane.control, two).await.unwrap();
+    assert_eq!(
+        context.end,
+        Some(EndReason::UserDisabled),
+        "what a proxy tells whoever is connected"
+    );
+
+    // Somebody who was logged in a moment ago.
+    let late = LaunchRequest {
+        workspace: terminal,
+        key: None,
+        client: String::new(),
+    };
+    let refused = plane.control.launch(&who, late).await.unwrap_err();
+    assert!(matches!(refused, LaunchError::Unavailable(_)), "{refused}");
 }

@@ -6,6 +6,7 @@ mod crash;
 mod faults;
 mod hooks;
 mod launch;
+mod limits;
 mod login;
 mod plugins;
 mod reconcile;

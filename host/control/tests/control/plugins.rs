@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gatewright_control::{ActivateError, DeleteError, RollBackError, Stage, UploadError};
+use gatewright_control::plugin_host::Stage;
+use gatewright_control::{ActivateError, DeleteError, RollBackError, UploadError};
 use gatewright_core::plugin::PluginName;
 use gatewright_core::session::SessionState;
 use gatewright_ports::Control;

@@ -116,6 +116,7 @@ impl Site {
         config.passwords.demo = Some(SecretString::from(PASSWORD));
         config.reconcile_every = Duration::from_secs(3600);
         config.lease = Duration::from_secs(1);
+        config.session_limits.every = Duration::from_secs(3600);
         config
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gatewright_core::error_chain::chain_of;
 use gatewright_core::event::RuleAnswer;
 use gatewright_core::gate::{Gate as GateName, Outcome};
 use gatewright_core::reason::Words;
@@ -311,7 +312,7 @@ async fn ask(
             }
             Err(error) => {
                 tracing::warn!(rule = %rule.name, plugin = %name, version = %answer.version, error = %error, "A rule could not answer");
-                answer.failure = Some(crate::policy_watch::chain(&error));
+                answer.failure = Some(chain_of(&error));
                 return asked.fail(answer);
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::clipboard::{CutText, CutTextStep, Decision, Direction, Pending};
+use crate::clipboard::{CutTextTurn, Decision, Direction};
 use crate::relay::{Framed, Relay};
 use crate::server_messages::{FENCE_REQUEST, fence_header};
 use crate::shared::{Config, Extension, Shared};
@@ -29,15 +29,8 @@ const MAX_ENCODINGS: u16 = 256;
 pub struct ClientInspector {
     config: Arc<Config>,
     shared: Arc<Shared>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    /// At a message's first byte.
-    Message,
-    CutText(CutText),
-    Decision(Pending),
+    cut_text: CutTextTurn,
+    inputs: u64,
 }
 
 /// What becomes of input events.
@@ -51,7 +44,8 @@ impl ClientInspector {
         Self {
             config,
             shared,
-            state: State::Message,
+            cut_text: CutTextTurn::None,
+            inputs: 0,
         }
     }
 
@@ -62,21 +56,11 @@ impl ClientInspector {
     pub fn inspect(&mut self, input: &mut BytesMut, out: &mut BytesMut) -> Result<Step, Violation> {
         let mut relay = Relay::new(input, out);
         loop {
-            match &mut self.state {
-                State::Decision(_) => return Ok(Step::AwaitingDecision),
-                State::Message => {
-                    if self.message(&mut relay)? == Framed::NeedMore {
-                        return Ok(Step::NeedMore);
-                    }
-                }
-                State::CutText(cut_text) => match cut_text.step(&mut relay, &self.config.limits, &self.shared)? {
-                    CutTextStep::NeedMore => return Ok(Step::NeedMore),
-                    CutTextStep::Done => self.state = State::Message,
-                    CutTextStep::Offer(offer, pending) => {
-                        self.state = State::Decision(pending);
-                        return Ok(Step::Clipboard(offer));
-                    }
-                },
+            if let Some(step) = self.cut_text.step(&mut relay, &self.config, &self.shared)? {
+                return Ok(step);
+            }
+            if self.message(&mut relay)? == Framed::NeedMore {
+                return Ok(Step::NeedMore);
             }
         }
     }
@@ -84,34 +68,33 @@ impl ClientInspector {
     /// Goes on after [`Step::Clipboard`]: writes what the decision lets through. False, and nothing happens, when no decision
     /// was awaited.
     pub fn resume(&mut self, decision: Decision, out: &mut BytesMut) -> bool {
-        match std::mem::replace(&mut self.state, State::Message) {
-            State::Decision(pending) => {
-                pending.resolve(decision, out);
-                true
-            }
-            other => {
-                self.state = other;
-                false
-            }
-        }
+        self.cut_text.resume(decision, out)
+    }
+
+    /// Messages so far by which a person did something: keys, the pointer, cut text. Those that a viewer sends by itself do
+    /// not count, nor does the half of one.
+    #[must_use]
+    pub fn inputs(&self) -> u64 {
+        self.inputs
     }
 
     fn message(&mut self, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
         let Some([kind]) = relay.peek() else { return Ok(Framed::NeedMore) };
+        let framed = self.message_of(kind, relay)?;
+        if framed == Framed::Done && matches!(kind, KEY_EVENT | POINTER_EVENT | CLIENT_CUT_TEXT | QEMU) {
+            self.inputs += 1;
+        }
+        Ok(framed)
+    }
+
+    fn message_of(&mut self, kind: u8, relay: &mut Relay<'_>) -> Result<Framed, Violation> {
         match kind {
             SET_PIXEL_FORMAT => set_pixel_format(relay),
             SET_ENCODINGS => self.set_encodings(relay),
             FRAMEBUFFER_UPDATE_REQUEST => Ok(fixed(relay, 10, Input::Pass)),
             KEY_EVENT => Ok(fixed(relay, 8, self.input())),
             POINTER_EVENT => Ok(fixed(relay, 6, self.input())),
-            CLIENT_CUT_TEXT => {
-                let (limits, view_only) = (&self.config.limits, self.config.view_only);
-                let Some(cut_text) = CutText::start(relay, Direction::ToTarget, view_only, limits, &self.shared)? else {
-                    return Ok(Framed::NeedMore);
-                };
-                self.state = State::CutText(cut_text);
-                Ok(Framed::Done)
-            }
+            CLIENT_CUT_TEXT => self.cut_text.start(relay, Direction::ToTarget, &self.config, &self.shared),
             ENABLE_CONTINUOUS_UPDATES => {
                 self.shared.require_announced(Extension::ContinuousUpdates)?;
                 Ok(fixed(relay, 10, Input::Pass))
@@ -262,6 +245,18 @@ mod tests {
             Violation::QemuMessage(1),
             "QEMU audio"
         );
+    }
+
+    #[test]
+    fn what_a_person_does_is_counted_and_what_a_viewer_does_is_not() {
+        let (_server, mut client) = session(false);
+        let messages = [&REQUEST[..], &KEY, &POINTER, &REQUEST, &cut_text(6, false, b"x")].concat();
+        let (_, _, step) = from_client(&mut client, &messages).unwrap();
+        assert!(matches!(step, crate::Step::Clipboard(_)), "{step:?}");
+        assert_eq!(client.inputs(), 3);
+        assert!(client.resume(crate::Decision::Allow, &mut bytes::BytesMut::new()));
+        drop(from_client(&mut client, &KEY[..4]).unwrap());
+        assert_eq!(client.inputs(), 3, "half a key");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use crate::clipboard::{CutText, CutTextStep, Decision, Direction, Pending};
+use crate::clipboard::{CutTextTurn, Decision, Direction};
 use crate::rectangle::{self, Payload, Start};
 use crate::relay::{Framed, Relay};
 use crate::shared::{Config, Extension, Shared};
@@ -26,6 +26,7 @@ pub struct ServerInspector {
     config: Arc<Config>,
     shared: Arc<Shared>,
     state: State,
+    cut_text: CutTextTurn,
     /// Rectangles of the update that were not started yet.
     rects_left: u16,
     updates: u64,
@@ -38,8 +39,6 @@ enum State {
     /// At a rectangle's header, or behind the last rectangle.
     Rects,
     Rect(Payload),
-    CutText(CutText),
-    Decision(Pending),
 }
 
 impl ServerInspector {
@@ -48,6 +47,7 @@ impl ServerInspector {
             config,
             shared,
             state: State::Message,
+            cut_text: CutTextTurn::None,
             rects_left: 0,
             updates: 0,
         }
@@ -60,8 +60,10 @@ impl ServerInspector {
     pub fn inspect(&mut self, input: &mut BytesMut, out: &mut BytesMut) -> Result<Step, Violation> {
         let mut relay = Relay::new(input, out);
         loop {
+            if let Some(step) = self.cut_text.step(&mut relay, &self.config, &self.shared)? {
+                return Ok(step);
+            }
             match &mut self.state {
-                State::Decision(_) => return Ok(Step::AwaitingDecision),
                 State::Message => {
                     if self.message(&mut relay)? == Framed::NeedMore {
                         return Ok(Step::NeedMore);
@@ -83,14 +85,6 @@ impl ServerInspector {
                     Framed::NeedMore => return Ok(Step::NeedMore),
                     Framed::Done => self.state = State::Rects,
                 },
-                State::CutText(cut_text) => match cut_text.step(&mut relay, &self.config.limits, &self.shared)? {
-                    CutTextStep::NeedMore => return Ok(Step::NeedMore),
-                    CutTextStep::Done => self.state = State::Message,
-                    CutTextStep::Offer(offer, pending) => {
-                        self.state = State::Decision(pending);
-                        return Ok(Step::Clipboard(offer));
-                    }
-                },
             }
         }
     }
@@ -98,16 +92,7 @@ impl ServerInspector {
     /// Goes on after [`Step::Clipboard`]: writes what the decision lets through. False, and nothing happens, when no decision
     /// was awaited.
     pub fn resume(&mut self, decision: Decision, out: &mut BytesMut) -> bool {
-        match std::mem::replace(&mut self.state, State::Message) {
-            State::Decision(pending) => {
-                pending.resolve(decision, out);
-                true
-            }
-            other => {
-                self.state = other;
-                false
-            }
-        }
+        self.cut_text.resume(decision, out)
     }
 
     /// Framebuffer updates handed on whole.
@@ -134,16 +119,7 @@ impl ServerInspector {
                 self.state = State::Rects;
             }
             BELL => relay.pass(1),
-            SERVER_CUT_TEXT => match CutText::start(
-                relay,
-                Direction::ToBrowser,
-                self.config.view_only,
-                &self.config.limits,
-                &self.shared,
-            )? {
-                None => return Ok(Framed::NeedMore),
-                Some(cut_text) => self.state = State::CutText(cut_text),
-            },
+            SERVER_CUT_TEXT => return self.cut_text.start(relay, Direction::ToBrowser, &self.config, &self.shared),
             END_OF_CONTINUOUS_UPDATES => {
                 self.shared.require_offered(Encoding::ContinuousUpdates, "continuous updates")?;
                 self.shared.announce(Extension::ContinuousUpdates);

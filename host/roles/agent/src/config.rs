@@ -23,6 +23,8 @@ pub struct AgentConfig {
     pub engine: PathBuf,
     /// What the engine speaks: the guard reads the runtime plugin's requests in this language.
     pub language: EngineLanguage,
+    /// Where the engine keeps images and containers, where that is known: its disk is looked at too.
+    pub engine_data_dir: Option<PathBuf>,
     /// The runtime plugin that drives the engine.
     pub runtime: PluginName,
     /// That plugin's configuration, a JSON object.
@@ -55,6 +57,8 @@ pub struct Reserve {
     pub cpu_millicores: u64,
     /// Bytes.
     pub memory_bytes: u64,
+    /// Bytes that stay free on the disks of the data folder and of the engine: with less, no session is created.
+    pub disk_bytes: u64,
 }
 
 impl AgentConfig {

@@ -13,6 +13,7 @@
 mod agent;
 mod calls;
 mod config;
+mod disk;
 mod endpoint;
 mod engine;
 mod files;

@@ -11,6 +11,7 @@ use gatewright_ports::agent_control::NodeStatus;
 
 use crate::calls::Calls;
 use crate::config::AgentConfig;
+use crate::disk;
 
 /// How old an answer about the engine may be. A failure is looked at anew each time.
 const FRESH: Duration = Duration::from_secs(3);
@@ -54,7 +55,8 @@ impl Watcher {
             .trouble
             .as_ref()
             .map(ToString::to_string)
-            .or_else(|| not_enforced(seen.capabilities.as_ref()?.enforced));
+            .or_else(|| not_enforced(seen.capabilities.as_ref()?.enforced))
+            .or_else(|| disk::short(&self.config));
         NodeStatus {
             node: self.config.node,
             name: self.config.name.clone(),
@@ -77,7 +79,7 @@ impl Watcher {
         let Some(capabilities) = seen.capabilities else {
             return Err(seen.trouble.unwrap_or(AgentError::Unavailable));
         };
-        match not_enforced(capabilities.enforced) {
+        match not_enforced(capabilities.enforced).or_else(|| disk::short(&self.config)) {
             Some(why) => refuse(why),
             None if u64::from(resources.cpu_millicores) > capabilities.cpu_millicores => {
                 refuse("a session needs more cores than the machine has".into())

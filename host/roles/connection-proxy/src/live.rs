@@ -10,6 +10,7 @@ use gatewright_gate::Notice;
 use gatewright_ports::control::SessionContext;
 use gatewright_ports::proxy_control::OpenStream;
 use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
 
 use crate::end::StreamEnd;
 
@@ -42,6 +43,7 @@ pub(crate) struct LiveSession {
 struct Stream {
     number: u64,
     client: String,
+    input_at: Instant,
     end: watch::Sender<Option<StreamEnd>>,
 }
 
@@ -93,6 +95,7 @@ impl LiveSession {
         let before = locked(&self.stream).replace(Stream {
             number,
             client: client.to_owned(),
+            input_at: Instant::now(),
             end,
         });
         if let Some(before) = before {
@@ -102,6 +105,13 @@ impl LiveSession {
             session: Arc::clone(self),
             number,
             end: receiver,
+        }
+    }
+
+    /// Something was typed, clicked or pasted.
+    pub(crate) fn touch(&self) {
+        if let Some(stream) = &mut *locked(&self.stream) {
+            stream.input_at = Instant::now();
         }
     }
 
@@ -146,8 +156,12 @@ impl LiveSession {
         (memory.iter().cloned().collect(), self.told.subscribe())
     }
 
-    fn client(&self) -> Option<String> {
-        locked(&self.stream).as_ref().map(|stream| stream.client.clone())
+    fn open_stream(&self) -> Option<OpenStream> {
+        locked(&self.stream).as_ref().map(|stream| OpenStream {
+            session: self.id,
+            client: stream.client.clone(),
+            idle_secs: stream.input_at.elapsed().as_secs(),
+        })
     }
 }
 
@@ -182,15 +196,7 @@ impl Registry {
 
     /// The sessions with a stream.
     pub(crate) fn open_streams(&self) -> Vec<OpenStream> {
-        let streams = self.all().into_iter();
-        streams
-            .filter_map(|s| {
-                Some(OpenStream {
-                    session: s.id,
-                    client: s.client()?,
-                })
-            })
-            .collect()
+        self.all().iter().filter_map(|session| session.open_stream()).collect()
     }
 }
 

@@ -181,9 +181,14 @@ async fn to_desktop(
     heard: &Heard,
 ) -> StreamEnd {
     let mut out = BytesMut::new();
+    let mut inputs = inspector.inputs();
     loop {
         loop {
             let step = inspector.inspect(&mut input, &mut out);
+            if inspector.inputs() != inputs {
+                inputs = inspector.inputs();
+                clipboard.live.touch();
+            }
             if target.write_all_buf(&mut out).await.is_err() {
                 return StreamEnd::DesktopUnreachable("The desktop closed the connection.");
             }

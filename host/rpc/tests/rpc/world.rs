@@ -483,6 +483,7 @@ impl ProxyControl for Relay {
         Ok(vec![OpenStream {
             session: session(HERE),
             client: "192.0.2.1".into(),
+            idle_secs: 7,
         }])
     }
 

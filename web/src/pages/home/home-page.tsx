@@ -10,6 +10,7 @@ import { go } from '../../router';
 import { useLoad } from '../../state/load';
 import { me } from '../../state/me';
 import { Checklist } from './checklist';
+import { EndedSessions } from './ended-sessions';
 import { RunningSessions, isOver } from './running-sessions';
 import { WorkspaceCard } from './workspace-card';
 
@@ -100,6 +101,7 @@ export function HomePage() {
             </ul>
           ))}
       </section>
+      <EndedSessions sessions={running} />
     </Shell>
   );
 }

@@ -16,11 +16,13 @@ mod pending;
 #[cfg(test)]
 mod tests;
 mod text;
+mod turn;
 
 use std::sync::Arc;
 
-pub(crate) use cut_text::{CutText, CutTextStep};
-pub(crate) use pending::Pending;
+use cut_text::{CutText, CutTextStep};
+use pending::Pending;
+pub(crate) use turn::CutTextTurn;
 
 /// Which way text wants to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

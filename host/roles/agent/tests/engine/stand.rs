@@ -142,10 +142,12 @@ fn config(dir: &TempDir, kind: Kind, deployment: &str, engine: &Path) -> AgentCo
         engine: engine.to_owned(),
         language: kind.language(),
         runtime: kind.runtime().parse().unwrap(),
+        engine_data_dir: None,
         runtime_config: "{}".into(),
         reserve: Reserve {
             cpu_millicores: 0,
             memory_bytes: 1 << 20,
+            disk_bytes: 1,
         },
         max_sessions: 8,
         cpu_overcommit: 2.5,

@@ -75,7 +75,7 @@ struct Step {
 /// Why a session ended.
 #[derive(Debug, Serialize, ToSchema)]
 struct End {
-    /// Stable: `user`, `administrator`, `launch-failed`, `interrupted`, `workspace-gone`, `protocol-violation`.
+    /// Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`.
     code: String,
     /// What a person reads.
     text: String,

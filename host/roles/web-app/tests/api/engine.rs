@@ -5,7 +5,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gatewright_control::{BadPlugin, InspectedPlugin, PluginEngine, Rank, RankCandidate, RankError, RankRequest, Stage};
+use gatewright_control::plugin_host::{Candidate, PlacementRequest, Ranking, Stage};
+use gatewright_control::{BadPlugin, InspectedPlugin, PluginEngine, RankError};
 use gatewright_core::plugin::{Digest, PluginKind};
 use serde_json::Value;
 
@@ -54,11 +55,11 @@ impl PluginEngine for JsonEngine {
         self.prepared.lock().unwrap().remove(&digest);
     }
 
-    async fn rank(&self, digest: Digest, _: &Value, _: RankRequest, candidates: &[RankCandidate]) -> Result<Rank, RankError> {
+    async fn rank(&self, digest: Digest, _: &Value, _: PlacementRequest, candidates: Vec<Candidate>) -> Result<Ranking, RankError> {
         if !self.prepared.lock().unwrap().contains(&digest) {
             return Err(RankError::NotLoaded);
         }
-        Ok(Rank {
+        Ok(Ranking {
             order: (0..candidates.len()).collect(),
             rejected: Vec::new(),
         })
