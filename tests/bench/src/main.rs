@@ -8,6 +8,7 @@ mod bare;
 mod client;
 mod crowd;
 mod figures;
+mod files;
 mod ground;
 mod plugins;
 mod process;
@@ -28,7 +29,7 @@ struct Arguments {
     /// Write the figures as one flat JSON object.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only what begins with this: plugins, swap, start, relay.
+    /// Only what begins with this: plugins, files, swap, start, relay.
     #[arg(long)]
     only: Option<String>,
 }
@@ -56,6 +57,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| name.starts_with(only));
     if wanted("plugins") {
         plugins::measure(&mut figures).await?;
+    }
+    if wanted("files") {
+        files::measure(&mut figures).await?;
     }
     if wanted("swap") {
         swap::measure(&mut figures).await?;

@@ -187,7 +187,7 @@ async fn open(folder: &Path, host: Arc<gatewright_plugin_host::PluginHost>) -> a
 }
 
 /// A session of somebody in Sales, whose rule looks for card numbers.
-async fn subject(control: &dyn Control, number: usize) -> anyhow::Result<Subject> {
+pub(crate) async fn subject(control: &dyn Control, number: usize) -> anyhow::Result<Subject> {
     let policy = control.policy().await?;
     let group = policy.groups.iter().find(|(_, name)| name.as_str() == "Sales");
     let (id, name) = group.context("the seed has no group Sales")?;
