@@ -14,6 +14,7 @@ mod plugins;
 mod process;
 mod relay;
 mod start;
+mod streams;
 mod swap;
 mod workload;
 
@@ -29,7 +30,7 @@ struct Arguments {
     /// Write the figures as one flat JSON object.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only what begins with this: plugins, files, swap, start, relay.
+    /// Only what begins with this: plugins, files, streams, swap, start, relay.
     #[arg(long)]
     only: Option<String>,
 }
@@ -60,6 +61,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wanted("files") {
         files::measure(&mut figures).await?;
+    }
+    if wanted("streams") {
+        streams::measure(&mut figures).await?;
     }
     if wanted("swap") {
         swap::measure(&mut figures).await?;
