@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use gatewright_agent::AllowedRequest;
 use gatewright_control::{PostgresAddress, StoreAddress};
 use gatewright_core::plugin::PluginName;
 use gatewright_identity::PublicOrigin;
@@ -59,8 +60,12 @@ pub struct AgentFile {
     /// The engine's socket. Default `unix:///var/run/docker.sock`, for `runtime-podman` `unix:///run/podman/podman.sock`.
     pub engine: Option<String>,
     /// What the engine speaks, `docker` or `libpod`: the language in which the guard before its socket reads the plugin's
-    /// requests. Default `docker`, for `runtime-podman` `libpod`.
+    /// requests. Default `docker`, for `runtime-podman` `libpod`. `other` is an *unguarded engine*: nothing but `allow` stands
+    /// before it.
     pub dialect: Option<DialectFile>,
+    /// With `dialect = "other"`: the requests that may pass, each a method and a path, such as `GET /v1/boxes/*/log`. `*` is one
+    /// segment of the path, `**` at its end any rest.
+    pub allow: Vec<String>,
     /// Sessions at once. Default 32.
     pub max_sessions: Option<u32>,
     /// How many times the cores may be promised. Default 4: desktops idle.
@@ -84,6 +89,8 @@ pub enum DialectFile {
     Docker,
     /// Podman's own API.
     Libpod,
+    /// Another API: methods and paths alone decide.
+    Other,
 }
 
 /// `[store]`
@@ -218,6 +225,8 @@ pub struct AgentConf {
     pub engine: PathBuf,
     /// What the engine speaks.
     pub dialect: DialectFile,
+    /// What may pass to an engine of another dialect.
+    pub allow: Vec<AllowedRequest>,
     /// Sessions at once.
     pub max_sessions: u32,
     /// How many times the cores may be promised.
@@ -339,11 +348,22 @@ impl AgentConf {
             (0.1..=64.0).contains(&cpu_overcommit),
             "agent.cpu_overcommit must lie between 0.1 and 64"
         );
+        let dialect = file.dialect.unwrap_or(dialect);
+        let allow = file
+            .allow
+            .iter()
+            .map(|text| text.parse().with_context(|| format!("agent.allow {text:?}")))
+            .collect::<anyhow::Result<Vec<AllowedRequest>>>()?;
+        ensure!(
+            (dialect == DialectFile::Other) != allow.is_empty(),
+            "agent.allow lists the requests of dialect \"other\": it needs some, and no other dialect takes any"
+        );
         Ok(Self {
             name: file.name.unwrap_or_else(host_name),
             runtime: runtime.parse().with_context(|| format!("agent.runtime {runtime:?}"))?,
             engine: path.into(),
-            dialect: file.dialect.unwrap_or(dialect),
+            dialect,
+            allow,
             max_sessions: file.max_sessions.unwrap_or(32),
             cpu_overcommit,
             memory_reserve_bytes: file.memory_reserve_bytes.unwrap_or(1 << 30),
@@ -433,6 +453,15 @@ mod tests {
             .agent;
         assert_eq!((own.engine, own.dialect), (PathBuf::from("/x"), DialectFile::Libpod));
         assert_eq!(conf("").unwrap().agent.dialect, DialectFile::Docker);
+        let other = "[agent]\nruntime = 'runtime-own'\nengine = 'unix:///x'\ndialect = 'other'\n";
+        assert_eq!(conf(&format!("{other}allow = ['GET /v1/boxes/*']")).unwrap().agent.allow.len(), 1);
+        for bad in [
+            other.to_owned(),
+            format!("{other}allow = ['GET']"),
+            "[agent]\nallow = ['GET /v1/boxes']".to_owned(),
+        ] {
+            assert!(conf(&bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

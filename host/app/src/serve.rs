@@ -238,6 +238,7 @@ fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
         data_dir: conf.data_dir.clone(),
         engine: conf.agent.engine.clone(),
         language: match conf.agent.dialect {
+            DialectFile::Other => EngineLanguage::Other(conf.agent.allow.clone().into()),
             DialectFile::Docker => EngineLanguage::Docker,
             DialectFile::Libpod => EngineLanguage::Libpod,
         },

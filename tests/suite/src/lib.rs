@@ -7,9 +7,11 @@ mod engine;
 mod files;
 mod person;
 mod product;
+mod toy_engine;
 
 pub use desktop::{Closed, Desktop, Heard, Socket};
 pub use engine::{Engine, EngineKind};
 pub use files::Files;
 pub use person::Person;
 pub use product::{Hook, Product};
+pub use toy_engine::ToyEngine;

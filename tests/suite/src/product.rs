@@ -75,6 +75,14 @@ impl Product {
         Self::start_program_on(&binary()?, dir, engine, None, &[]).await
     }
 
+    /// Starts on an empty data folder with this configuration file, which names its engine. The engine that
+    /// [`Self::engine`] gives is not the one then.
+    pub async fn start_configured(configuration: &str) -> anyhow::Result<Self> {
+        let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
+        let engine = Engine::connect().await?;
+        Self::launch(&binary()?, dir, engine, Some(configuration), None, &[]).await
+    }
+
     /// Starts another build of the product, which knows no hooks, on an empty data folder.
     pub async fn start_program(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
@@ -98,6 +106,20 @@ impl Product {
         hook: Option<Hook>,
         arguments: &[&str],
     ) -> anyhow::Result<Self> {
+        // As an operator says it: the runtime, and the engine's socket; its language follows from the runtime.
+        let podman = format!("[agent]\nruntime = \"runtime-podman\"\nengine = \"{}\"\n", engine.address());
+        let configuration = (engine.kind() == EngineKind::Podman).then_some(podman);
+        Self::launch(program, dir, engine, configuration.as_deref(), hook, arguments).await
+    }
+
+    async fn launch(
+        program: &Path,
+        dir: Arc<TempDir>,
+        engine: Engine,
+        configuration: Option<&str>,
+        hook: Option<Hook>,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
         let guests = guests_dir()?;
         let mut command = Command::new(program);
         command
@@ -116,11 +138,9 @@ impl Product {
                     .open(dir.path().join("test.log"))?,
             )
             .kill_on_drop(true);
-        if engine.kind() == EngineKind::Podman {
-            // As an operator says it: the runtime, and the engine's socket; its language follows from the runtime.
+        if let Some(configuration) = configuration {
             let conf = dir.path().join("gatewright.toml");
-            let address = engine.address();
-            std::fs::write(&conf, format!("[agent]\nruntime = \"runtime-podman\"\nengine = \"{address}\"\n"))?;
+            std::fs::write(&conf, configuration)?;
             command.env_remove("GATEWRIGHT_DOCKER_HOST").env("GATEWRIGHT_CONFIG", conf);
         }
         if let Some(hook) = hook {

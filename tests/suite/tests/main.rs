@@ -12,3 +12,4 @@ mod hostile_guests;
 mod limits;
 mod saga;
 mod swap;
+mod toy_engine;

@@ -71,7 +71,7 @@ impl Agent {
         }
         let config = Arc::new(config);
         let folders = Folders::open(&config.data_dir, WORKSPACE_UID).map_err(OpenError::Folder)?;
-        let engine = Engine::new(config.engine.clone(), config.language);
+        let engine = Engine::new(config.engine.clone(), config.language.clone());
         let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
         let calls = Arc::new(Calls::new(Arc::clone(&config), Arc::clone(&plugins), engine));
         let watcher = Watcher::new(Arc::clone(&config), plugins, Arc::clone(&calls));

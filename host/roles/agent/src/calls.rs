@@ -16,13 +16,37 @@ const ENDPOINT: &str = "engine";
 /// The runtime plugin that is in use at each moment, over the guarded engine.
 pub(crate) struct Calls {
     config: Arc<AgentConfig>,
+    plugin_config: Arc<str>,
     plugins: Arc<PluginSlots>,
     engine: Arc<GuardedEngine>,
 }
 
 impl Calls {
     pub(crate) fn new(config: Arc<AgentConfig>, plugins: Arc<PluginSlots>, engine: Arc<GuardedEngine>) -> Self {
-        Self { config, plugins, engine }
+        let plugin_config = plugin_config(&config, engine.is_guarded());
+        Self {
+            config,
+            plugin_config,
+            plugins,
+            engine,
+        }
+    }
+
+    /// Whether the guard understands the engine. Where not, the plugin is believed.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.engine.is_guarded()
+    }
+
+    fn container_id(&self, text: &str) -> Option<ContainerId> {
+        if self.is_guarded() {
+            ContainerId::parse(text)
+        } else {
+            ContainerId::parse_unread(text)
+        }
+    }
+
+    async fn list(&self, scope: Scope) -> Result<Vec<Container>, AgentError> {
+        self.call(scope, async |runtime, context| runtime.list(&context).await).await
     }
 
     pub(crate) async fn health(&self) -> Result<(), AgentError> {
@@ -60,7 +84,11 @@ impl Calls {
                 runtime.create(&context, spec).await
             })
             .await?;
-        let id = ContainerId::parse(&id).filter(|id| self.engine.known(|known| known.session_of(id)) == Some(session));
+        let id = self.container_id(&id);
+        if let Some(id) = id.as_ref().filter(|_| !self.is_guarded()) {
+            self.engine.known(|known| known.learn(id.clone(), session));
+        }
+        let id = id.filter(|id| self.engine.known(|known| known.session_of(id)) == Some(session));
         id.ok_or_else(|| AgentError::Plugin {
             why: "it named a container that the engine did not make for this session".into(),
         })
@@ -88,6 +116,13 @@ impl Calls {
                 runtime.destroy(&context, id.as_str()).await
             })
             .await;
+        if result.is_ok() && !self.is_guarded() {
+            // Nothing better than the plugin's word; a second word of it at least.
+            let left = self.list(Scope::Session(session)).await?;
+            if !left.iter().any(|container| container.id == id.as_str()) {
+                self.engine.known(|known| known.forget(id));
+            }
+        }
         match result {
             _ if gone() => Ok(()),
             Err(error) => Err(error),
@@ -99,9 +134,13 @@ impl Calls {
 
     /// A session's containers as the engine's answer named them, with their states as the plugin read them.
     pub(crate) async fn of_session(&self, session: SessionId) -> Result<Vec<(ContainerId, Option<Container>)>, AgentError> {
-        let listed = self
-            .call(Scope::Session(session), async |runtime, context| runtime.list(&context).await)
-            .await?;
+        let listed = self.list(Scope::Session(session)).await?;
+        if !self.is_guarded() {
+            let session_text = session.to_string();
+            let theirs = listed.iter().filter(|container| container.session == session_text);
+            let ids: Vec<ContainerId> = theirs.filter_map(|container| self.container_id(&container.id)).collect();
+            self.engine.known(|known| known.relearn(session, ids));
+        }
         let ids = self.engine.known(|known| known.of_session(session));
         Ok(ids
             .into_iter()
@@ -114,9 +153,18 @@ impl Calls {
 
     /// All containers of this deployment.
     pub(crate) async fn all(&self) -> Result<Vec<(SessionId, Container)>, AgentError> {
-        let listed = self
-            .call(Scope::Node, async |runtime, context| runtime.list(&context).await)
-            .await?;
+        let listed = self.list(Scope::Node).await?;
+        if !self.is_guarded() {
+            let known = listed
+                .into_iter()
+                .filter_map(|container| Some((self.container_id(&container.id)?, container.session.parse().ok()?, container)));
+            return Ok(known
+                .map(|(id, session, container)| {
+                    self.engine.known(|known| known.learn(id, session));
+                    (session, container)
+                })
+                .collect());
+        }
         // The engine's labels say whose a container is, not the plugin.
         Ok(self.engine.known(|known| {
             listed
@@ -137,7 +185,7 @@ impl Calls {
         })?;
         let context = CallContext {
             session: scope.session(),
-            config: Arc::clone(&self.config.runtime_config),
+            config: Arc::clone(&self.plugin_config),
             deadline: None,
         };
         let endpoint = CallEndpoint::new(Arc::clone(&self.engine), scope);
@@ -149,6 +197,17 @@ impl Calls {
             Err(error) => Err(agent_error(error, endpoint.refusal())),
         }
     }
+}
+
+/// The plugin's configuration. Before an engine that the guard does not understand nobody else can tell this deployment's
+/// containers from others: the plugin learns its name.
+fn plugin_config(config: &AgentConfig, guarded: bool) -> Arc<str> {
+    if guarded {
+        return Arc::clone(&config.runtime_config);
+    }
+    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&config.runtime_config).unwrap_or_default();
+    object.insert("deployment".to_owned(), config.deployment.clone().into());
+    serde_json::Value::Object(object).to_string().into()
 }
 
 /// What a failed call means to whoever asked the agent.

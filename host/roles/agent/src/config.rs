@@ -8,6 +8,8 @@ use std::time::Duration;
 use gatewright_core::NodeId;
 use gatewright_core::plugin::PluginName;
 
+use crate::guard::other::AllowedRequest;
+
 /// What an agent is told when it starts. Every field needs a restart.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -42,12 +44,15 @@ pub struct AgentConfig {
 }
 
 /// What an engine speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineLanguage {
     /// The Docker Engine API.
     Docker,
     /// Podman's own API.
     Libpod,
+    /// Another one, of which these requests may pass. The guard can't tell what they do: an *unguarded engine*, and
+    /// which containers are ours is taken on the runtime plugin's word.
+    Other(Arc<[AllowedRequest]>),
 }
 
 /// What of the machine is never given to sessions.

@@ -35,6 +35,11 @@ impl GuardedEngine {
         }
     }
 
+    /// Whether the guard understands what it lets through. Where not, it learns nothing from the engine's answers.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.engine.is_guarded()
+    }
+
     /// Reads or changes what the guard knows.
     pub(crate) fn known<T>(&self, with: impl FnOnce(&mut Known) -> T) -> T {
         with(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))

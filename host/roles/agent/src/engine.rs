@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -54,18 +54,28 @@ impl Engine {
         }
     }
 
+    /// Whether the guard reads its language.
+    pub(crate) fn is_guarded(&self) -> bool {
+        !matches!(self.language, EngineLanguage::Other(_))
+    }
+
     /// The version of its interface to speak.
     ///
     /// # Errors
     /// `Protocol` where the engine is too old, or is another.
     pub(crate) async fn dialect(&self) -> Result<Dialect, HttpError> {
-        if let Some(dialect) = *self.lock() {
+        if let EngineLanguage::Other(allowed) = &self.language {
+            // Nothing to find out: the operator's list is all there is.
+            return Ok(Dialect::Other(Arc::clone(allowed)));
+        }
+        if let Some(dialect) = self.lock().clone() {
             return Ok(dialect);
         }
         let answer = self.exchange("GET", "/_ping", None, PING_LIMIT).await?;
         let version = answer.version.unwrap_or_default();
-        let dialect = match self.language {
+        let dialect = match &self.language {
             EngineLanguage::Docker => ApiVersion::negotiate(&version).map(Dialect::Docker),
+            EngineLanguage::Other(_) => None,
             EngineLanguage::Libpod => {
                 let info = self.exchange("GET", libpod::INFO, None, PING_LIMIT).await?;
                 libpod::User::negotiate(&version, &info.body).map(Dialect::Libpod)
@@ -75,7 +85,7 @@ impl Engine {
             warn!(%version, language = ?self.language, "Engine is too old, or speaks another language");
             return Err(HttpError::Protocol);
         };
-        *self.lock() = Some(dialect);
+        *self.lock() = Some(dialect.clone());
         Ok(dialect)
     }
 
@@ -122,10 +132,12 @@ impl Engine {
         let exchange = async move {
             let response = sender.send_request(request).await.map_err(|error| http_error(&error))?;
             let status = response.status().as_u16();
-            let version = response.headers().get(match self.language {
-                EngineLanguage::Docker => "api-version",
-                EngineLanguage::Libpod => "libpod-api-version",
-            });
+            let header = match &self.language {
+                EngineLanguage::Docker => Some("api-version"),
+                EngineLanguage::Libpod => Some("libpod-api-version"),
+                EngineLanguage::Other(_) => None,
+            };
+            let version = header.and_then(|name| response.headers().get(name));
             let version = version.and_then(|value| Some(value.to_str().ok()?.to_owned()));
             let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
             let body = body.map_err(|error| {

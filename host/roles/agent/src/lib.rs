@@ -33,4 +33,5 @@ pub use agent::{Agent, OpenError};
 pub use config::{AgentConfig, EngineLanguage, Reserve};
 pub use endpoint::guarded_endpoint;
 pub use folder::FolderError;
+pub use guard::other::{AllowedRequest, InvalidRequest};
 pub use runtime_plugin::follow_runtime_plugin;

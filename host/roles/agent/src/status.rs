@@ -16,6 +16,9 @@ use crate::disk;
 /// How old an answer about the engine may be. A failure is looked at anew each time.
 const FRESH: Duration = Duration::from_secs(3);
 
+/// Follows the name of an engine that the guard does not understand.
+const UNGUARDED: &str = " (unguarded engine)";
+
 /// What was seen of the engine.
 #[derive(Debug, Clone)]
 struct Seen {
@@ -60,12 +63,20 @@ impl Watcher {
         NodeStatus {
             node: self.config.node,
             name: self.config.name.clone(),
-            engine: seen.capabilities.as_ref().map(|c| c.engine.clone()).unwrap_or_default(),
+            engine: self.engine_name(seen.capabilities.as_ref()),
             runtime: self.config.runtime.clone(),
             allocatable: allocatable(&self.config, seen.capabilities.as_ref()),
             degraded,
             images: seen.images,
             labels: self.config.labels.clone(),
+        }
+    }
+
+    /// The engine as it is shown to administrators. What the guard does not understand says so, whatever the plugin says.
+    fn engine_name(&self, capabilities: Option<&Capabilities>) -> String {
+        match capabilities.map(|c| c.engine.as_str()) {
+            Some(engine) if !self.calls.is_guarded() => format!("{engine}{UNGUARDED}"),
+            other => other.unwrap_or_default().to_owned(),
         }
     }
 

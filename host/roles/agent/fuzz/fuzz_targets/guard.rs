@@ -43,12 +43,13 @@ fuzz_target!(|input: Input<'_>| {
         1 => Scope::Create(Box::new(rules)),
         _ => Scope::Session(session),
     };
-    let dialect = match input.dialect % 3 {
+    let dialect = match input.dialect % 4 {
         0 => Dialect::Docker(ApiVersion::OLDEST),
         1 => Dialect::Libpod(User::Rootful),
-        _ => Dialect::Libpod(User::Rootless),
+        2 => Dialect::Libpod(User::Rootless),
+        _ => Dialect::Other(["POST /boxes/*".parse().expect("a constant")].into()),
     };
-    let guard = Guard { deployment: "d".into(), dialect };
+    let guard = Guard { deployment: "d".into(), dialect: dialect.clone() };
     let mut known = Known::default();
     known.learn(ContainerId::parse(&"a".repeat(64)).expect("a constant"), session);
     let methods = ["GET", "HEAD", "POST", "DELETE", "PUT"];
@@ -60,16 +61,21 @@ fuzz_target!(|input: Input<'_>| {
         body: input.body,
     };
     let Ok(approved) = guard.check(&scope, &known, &request) else { return };
-    let prefix = if matches!(dialect, Dialect::Docker(_)) { "/v1.41/" } else { "/v4.0.0/libpod/" };
+    let prefix = match dialect {
+        Dialect::Docker(_) => "/v1.41/",
+        Dialect::Libpod(_) => "/v4.0.0/libpod/",
+        Dialect::Other(_) => "/boxes/",
+    };
     assert!(approved.target == "/_ping" || approved.target.starts_with(prefix));
     assert!(approved.target.bytes().all(|byte| matches!(byte, b'!'..=b'~')));
     assert!(!approved.target.split('?').next().unwrap_or_default().contains(".."));
     if let Some(body) = &approved.body {
-        assert!(matches!(approved.operation, Operation::Create { .. }));
+        assert!(matches!(approved.operation, Operation::Create { .. } | Operation::Unread { .. }));
         let made: serde_json::Value = serde_json::from_str(body).expect("what the guard builds is JSON");
         match dialect {
             Dialect::Docker(_) => docker_holds(&made["HostConfig"]),
             Dialect::Libpod(user) => libpod_holds(&made, user),
+            Dialect::Other(_) => {}
         }
     }
     if let Ok(answer) = guard.answer(&scope, &mut known, &approved.operation, input.status, input.answer) {

@@ -5,7 +5,8 @@ use std::fmt;
 
 use gatewright_core::SessionId;
 
-/// An engine's id for a container: 64 lower-case hexadecimal digits. Names and shortened ids are not ids.
+/// An engine's id for a container. Of the engines whose language is read: 64 lower-case hexadecimal digits; names and
+/// shortened ids are not ids.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContainerId(String);
 
@@ -17,7 +18,15 @@ impl ContainerId {
         (text.len() == 64 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
     }
 
-    /// The digits.
+    /// Reads a word of letters, digits, `-`, `_` and `.`, at most 256: what an engine of another language may use.
+    #[must_use]
+    pub fn parse_unread(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        (first && text.len() <= 256 && text.bytes().all(plain)).then(|| Self(text.to_owned()))
+    }
+
+    /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -5,6 +5,8 @@
 //! engine's answers are read and built anew as well: a plugin learns what its work needs, and the guard learns which
 //! containers are ours. Objects are addressed only by ids learnt that way.
 //!
+//! One module per dialect that is read; `other` has only methods and paths, which the operator approved.
+//!
 //! One module per dialect. To add one: a module with `check` and `answer`, a case in [`Dialect`].
 
 mod answer;
@@ -15,9 +17,12 @@ mod image_name;
 mod known;
 pub mod libpod;
 mod operation;
+pub mod other;
 mod refusal;
 mod request;
 mod target;
+
+use std::sync::Arc;
 
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
@@ -37,12 +42,14 @@ pub const SESSION_LABEL: &str = "gatewright.session";
 pub const WORKSPACE_UID: u32 = 1000;
 
 /// The language that an engine speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dialect {
     /// The Docker Engine API, in this version of it.
     Docker(docker::ApiVersion),
     /// Podman's own API.
     Libpod(libpod::User),
+    /// Another one: these requests pass, and what they do is not understood. An *unguarded engine*.
+    Other(Arc<[other::AllowedRequest]>),
 }
 
 /// What a call of the runtime plugin may do. Made anew for every call.
@@ -138,9 +145,10 @@ impl Guard {
     /// # Errors
     /// The first rule that it breaks.
     pub fn check(&self, scope: &Scope, known: &Known, request: &Request<'_>) -> Result<Approved, Refusal> {
-        match self.dialect {
-            Dialect::Docker(api) => docker::check(self, api, scope, known, request),
-            Dialect::Libpod(user) => libpod::check(self, user, scope, known, request),
+        match &self.dialect {
+            Dialect::Docker(api) => docker::check(self, *api, scope, known, request),
+            Dialect::Libpod(user) => libpod::check(self, *user, scope, known, request),
+            Dialect::Other(allowed) => other::check(allowed, request),
         }
     }
 
@@ -156,9 +164,10 @@ impl Guard {
         status: u16,
         body: &[u8],
     ) -> Result<Answer, UnexpectedAnswer> {
-        match self.dialect {
+        match &self.dialect {
             Dialect::Docker(_) => docker::answer(self, scope, known, operation, status, body),
             Dialect::Libpod(_) => libpod::answer(self, scope, known, operation, status, body),
+            Dialect::Other(_) => other::answer(status, body),
         }
     }
 }

@@ -65,6 +65,11 @@ pub enum Operation {
         /// Those that don't run, too.
         all: bool,
     },
+    /// Something of an engine whose language is not read.
+    Unread {
+        /// As asked.
+        method: Method,
+    },
 }
 
 /// The signals that may be sent.
@@ -84,16 +89,18 @@ impl Operation {
             Self::Version | Self::Info | Self::Images | Self::Image { .. } | Self::Inspect(_) | Self::List { .. } => Method::Get,
             Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } => Method::Post,
             Self::Remove { .. } => Method::Delete,
+            Self::Unread { method } => *method,
         }
     }
 
     /// Whether the engine is another after it.
     #[must_use]
     pub fn changes_something(&self) -> bool {
-        matches!(
-            self,
-            Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } | Self::Remove { .. }
-        )
+        match self {
+            Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } | Self::Remove { .. } => true,
+            Self::Unread { method } => !matches!(method, Method::Get | Method::Head),
+            _ => false,
+        }
     }
 }
 
@@ -112,9 +119,10 @@ pub(super) fn in_scope(scope: &Scope, operation: &Operation) -> Result<(), Refus
         Operation::Stop { .. } => "stop",
         Operation::Kill { .. } => "kill",
         Operation::Remove { .. } => "remove",
+        Operation::Unread { .. } => "of another engine",
     };
     match (scope, operation) {
-        (Scope::Session(_), operation) if !matches!(operation, Operation::Create { .. }) => Ok(()),
+        (Scope::Session(_), operation) if !matches!(operation, Operation::Create { .. } | Operation::Unread { .. }) => Ok(()),
         (Scope::Create(_), Operation::Create { .. }) => Ok(()),
         _ => Err(Refusal::OutOfScope(name)),
     }

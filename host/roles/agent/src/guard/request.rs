@@ -24,6 +24,8 @@ pub enum Method {
     Head,
     /// Acts.
     Post,
+    /// Puts something in its place. In no dialect's list.
+    Put,
     /// Removes.
     Delete,
 }
@@ -36,16 +38,18 @@ impl Method {
             Self::Get => "GET",
             Self::Head => "HEAD",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Delete => "DELETE",
         }
     }
 
-    /// Reads exactly the four; case matters, as in HTTP.
+    /// Reads exactly the five; case matters, as in HTTP.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         match text {
             "GET" => Ok(Self::Get),
             "HEAD" => Ok(Self::Head),
             "POST" => Ok(Self::Post),
+            "PUT" => Ok(Self::Put),
             "DELETE" => Ok(Self::Delete),
             other => Err(Refusal::Operation(quoted(other))),
         }

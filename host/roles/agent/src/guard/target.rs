@@ -76,6 +76,11 @@ impl Query {
         }
     }
 
+    /// Name and value of all that no one took.
+    pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     /// Refuses what no one took.
     pub(super) fn finish(self) -> Result<(), Refusal> {
         self.0.first().map_or(Ok(()), |(name, _)| Err(Refusal::Query(quoted(name))))

@@ -190,6 +190,7 @@ pub(in crate::guard) fn answer(
         }
         Operation::List { session, all, .. } => list::<Listed>(guard, scope, known, (*session, *all), status, body),
         Operation::Start(_) | Operation::Stop { .. } | Operation::Kill { .. } => Ok(nothing(status)),
+        Operation::Unread { .. } => Err(UnexpectedAnswer),
         Operation::Remove { id, .. } => {
             known.forget(id);
             Ok(nothing(status))

@@ -34,7 +34,8 @@ impl std::fmt::Display for ApiVersion {
 pub(super) fn target(operation: &Operation, api: ApiVersion) -> String {
     let rest = match operation {
         // Without a version: it is how the version is found out.
-        Operation::Ping => return "/_ping".to_owned(),
+        // What is not read is never made by `parse`.
+        Operation::Ping | Operation::Unread { .. } => return "/_ping".to_owned(),
         Operation::Version => "version".to_owned(),
         Operation::Info => "info".to_owned(),
         Operation::Images => "images/json".to_owned(),

@@ -10,7 +10,8 @@ use crate::guard::{Guard, Known, Method, Refusal, Scope};
 pub(super) fn target(operation: &Operation) -> String {
     let rest = match operation {
         // Without a version: it is how the version is found out.
-        Operation::Ping => return "/_ping".to_owned(),
+        // What is not read is never made by `parse`.
+        Operation::Ping | Operation::Unread { .. } => return "/_ping".to_owned(),
         Operation::Version => "version".to_owned(),
         Operation::Info => "info".to_owned(),
         Operation::Images => "images/json".to_owned(),
