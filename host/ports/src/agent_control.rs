@@ -1,6 +1,7 @@
 //! `AgentControl`: drives workspaces on one node.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatewright_core::capacity::{Allocatable, Resources};
@@ -38,6 +39,14 @@ pub trait AgentControl: Send + Sync {
     /// # Errors
     /// `NotFound`, `Exited` when the container ended instead, `Unavailable`.
     async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError>;
+
+    /// Asks the session's workspace to end, and kills it after `grace`: whole seconds, at most 120, less where the
+    /// runtime plugin's own deadline is shorter. Container, folder and what is in them stay, as after an end by itself.
+    /// Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound`, `Refused` (a longer grace), `Engine`, `Plugin`, `Unavailable`.
+    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError>;
 
     /// The one undo: removes container, folder and streams of a session, whatever of it exists, and nothing else.
     /// Idempotent: a session that is not there is gone already.

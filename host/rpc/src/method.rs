@@ -90,6 +90,8 @@ methods! {
     AgentStart = "agent" "start", [WebApp], Deployment, 600;
     /// `AgentControl::wait_ready`
     AgentWaitReady = "agent" "wait-ready", [WebApp], Deployment, 1800;
+    /// `AgentControl::stop`
+    AgentStop = "agent" "stop", [WebApp], Deployment, 300;
     /// `AgentControl::destroy`
     AgentDestroy = "agent" "destroy", [WebApp], Deployment, 300;
     /// `AgentControl::list`

@@ -71,6 +71,13 @@ pub(crate) struct OneSession {
     pub(crate) session: SessionId,
 }
 
+/// `AgentControl::stop`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub(crate) session: SessionId,
+    pub(crate) grace_secs: u64,
+}
+
 /// `Control::renew`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Renew {

@@ -200,6 +200,12 @@ impl AgentControl for FakeAgent {
         Ok(())
     }
 
+    async fn stop(&self, session: SessionId, _: std::time::Duration) -> Result<(), AgentError> {
+        let mut state = self.state.lock().unwrap();
+        state.containers.get_mut(&session).ok_or(AgentError::NotFound)?.running = false;
+        Ok(())
+    }
+
     async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
         self.act(Call::Destroy, |state| {
             state.containers.remove(&session);

@@ -1,6 +1,7 @@
 //! The agent of one node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gatewright_core::SessionId;
@@ -162,6 +163,10 @@ impl AgentControl for Agent {
 
     async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
         self.inner.wait_ready(session).await
+    }
+
+    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError> {
+        self.inner.stop(session, grace).await
     }
 
     async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {

@@ -1,6 +1,7 @@
 //! Calls of the runtime plugin, each with an endpoint of its own scope.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatewright_core::SessionId;
 use gatewright_plugin_host::{Answer, CallContext, Capabilities, Container, ContainerSpec, PluginSlots, Runtime, RuntimeError};
@@ -97,6 +98,14 @@ impl Calls {
     pub(crate) async fn start(&self, session: SessionId, id: &ContainerId) -> Result<(), AgentError> {
         self.call(Scope::Session(session), async |runtime, context| {
             runtime.start(&context, id.as_str()).await
+        })
+        .await
+    }
+
+    /// Asks a container to end, then kills it.
+    pub(crate) async fn stop(&self, session: SessionId, id: &ContainerId, grace: Duration) -> Result<(), AgentError> {
+        self.call(Scope::Session(session), async |runtime, context| {
+            runtime.stop(&context, id.as_str(), grace).await
         })
         .await
     }

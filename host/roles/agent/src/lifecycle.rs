@@ -145,6 +145,23 @@ impl Inner {
         .await
     }
 
+    /// See [`gatewright_ports::AgentControl::stop`].
+    pub(crate) async fn stop(self: &Arc<Self>, session: SessionId, grace: Duration) -> Result<(), AgentError> {
+        self.in_turn(session, move |inner, memory| async move {
+            let id = match inner.find(session, memory).await {
+                Ok(id) => id,
+                Err(error) => return (Memory::default(), Err(error)),
+            };
+            let result = inner.calls.stop(session, &id, grace).await;
+            match &result {
+                Ok(()) => info!(%session, container = %id, "Container stopped"),
+                Err(error) => warn!(%session, container = %id, %error, "Container was not stopped"),
+            }
+            (Memory { container: Some(id) }, result)
+        })
+        .await
+    }
+
     /// The session's container, asked of the engine where it is not remembered.
     pub(crate) async fn container(self: &Arc<Self>, session: SessionId) -> Result<ContainerId, AgentError> {
         self.in_turn(session, |inner, memory| async move {

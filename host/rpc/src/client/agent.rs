@@ -1,5 +1,7 @@
 //! `AgentControl` over a link that the agent has dialled.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use gatewright_core::SessionId;
 use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
@@ -8,7 +10,7 @@ use gatewright_ports::{AgentControl, AgentError};
 
 use crate::channel::Channel;
 use crate::method::Method;
-use crate::wire::{Create, Nothing, OneSession};
+use crate::wire::{Create, Nothing, OneSession, Stop};
 
 /// The agent at the other end of a link.
 #[derive(Debug, Clone)]
@@ -38,6 +40,14 @@ impl AgentControl for RemoteAgent {
 
     async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
         self.done(Method::AgentWaitReady, session).await
+    }
+
+    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError> {
+        let body = Stop {
+            session,
+            grace_secs: grace.as_secs(),
+        };
+        self.0.call::<Nothing, _>(Method::AgentStop, &body).await.map(drop)
     }
 
     async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {

@@ -1,6 +1,7 @@
 //! `AgentControl` for one caller.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use http_body_util::Full;
 use crate::caller::{About, Caller};
 use crate::method::Method;
 use crate::serve::{Answers, BadBody, body};
-use crate::wire::{Create, Nothing, OneSession, reply};
+use crate::wire::{Create, Nothing, OneSession, Stop, reply};
 
 /// An agent, as one caller may use it.
 #[derive(Clone)]
@@ -56,6 +57,11 @@ impl AgentControl for GuardedAgent {
         self.agent.wait_ready(session).await
     }
 
+    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError> {
+        self.may(Method::AgentStop)?;
+        self.agent.stop(session, grace).await
+    }
+
     async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
         self.may(Method::AgentDestroy)?;
         self.agent.destroy(session).await
@@ -84,6 +90,10 @@ impl Answers for GuardedAgent {
             }
             Method::AgentStart => done(self.start(session()?).await),
             Method::AgentWaitReady => done(self.wait_ready(session()?).await),
+            Method::AgentStop => {
+                let Stop { session, grace_secs } = body(bytes)?;
+                done(self.stop(session, Duration::from_secs(grace_secs)).await)
+            }
             Method::AgentDestroy => done(self.destroy(session()?).await),
             Method::AgentList => reply(self.list().await),
             _ => return Ok(None),

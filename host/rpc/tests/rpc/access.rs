@@ -42,6 +42,7 @@ fn expected(method: Method, role: NodeRole, whose: Whose) -> bool {
         | Method::AgentCreate
         | Method::AgentStart
         | Method::AgentWaitReady
+        | Method::AgentStop
         | Method::AgentDestroy
         | Method::AgentList
         | Method::ProxyList
@@ -105,6 +106,7 @@ async fn of_others(caller: Caller, method: Method, whose: Whose) -> Option<bool>
         Method::AgentCreate => agent.create(spec(of)).await.is_ok(),
         Method::AgentStart => agent.start(of).await.is_ok(),
         Method::AgentWaitReady => agent.wait_ready(of).await.is_ok(),
+        Method::AgentStop => agent.stop(of, std::time::Duration::from_secs(1)).await.is_ok(),
         Method::AgentDestroy => agent.destroy(of).await.is_ok(),
         Method::AgentList => agent.list().await.is_ok(),
         Method::ProxyList => proxy.list().await.is_ok(),

@@ -174,6 +174,14 @@ async fn agent_contract(agent: &dyn AgentControl, desk: &Desk) {
     let listed = agent.list().await.unwrap();
     assert_eq!(listed.len(), 1);
     assert!(listed[0].running && listed[0].session == session(HERE));
+    let (grace, long) = (Duration::from_secs(5), Duration::from_secs(121));
+    assert_eq!(agent.stop(session(ELSEWHERE), grace).await, Err(AgentError::NotFound));
+    assert_eq!(
+        agent.stop(session(HERE), long).await,
+        Err(AgentError::Refused { why: "grace".into() })
+    );
+    agent.stop(session(HERE), grace).await.unwrap();
+    assert!(!agent.list().await.unwrap()[0].running);
     agent.destroy(session(HERE)).await.unwrap();
     agent.destroy(session(HERE)).await.unwrap();
     assert!(agent.list().await.unwrap().is_empty());

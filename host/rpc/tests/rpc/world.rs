@@ -434,6 +434,15 @@ impl AgentControl for Desk {
         std::future::pending().await
     }
 
+    async fn stop(&self, id: SessionId, grace: Duration) -> Result<(), AgentError> {
+        if grace > Duration::from_secs(120) {
+            return Err(AgentError::Refused { why: "grace".into() });
+        }
+        let mut made = self.made.lock().unwrap();
+        made.get_mut(&id).ok_or(AgentError::NotFound)?.1 = false;
+        Ok(())
+    }
+
     async fn destroy(&self, id: SessionId) -> Result<(), AgentError> {
         self.made.lock().unwrap().remove(&id);
         Ok(())

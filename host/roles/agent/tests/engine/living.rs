@@ -15,6 +15,7 @@ on_each_engine!(
     a_session_lives_under_its_limits_and_leaves_nothing,
     steps_may_be_repeated_and_outlive_the_agent,
     sessions_are_apart,
+    a_stopped_session_has_ended_and_keeps_its_folder,
     a_destroy_after_a_dropped_create_leaves_no_orphan,
     the_plugin_is_swapped_while_a_session_runs,
     the_node_tells_what_it_has,
@@ -140,6 +141,31 @@ async fn steps_may_be_repeated_and_outlive_the_agent(kind: Kind) {
     // The agent that remembers it finds out.
     assert!(soon(third.start(session)).await.is_err());
     soon(third.destroy(session)).await.unwrap();
+    stand.nothing_is_left().await;
+}
+
+async fn a_stopped_session_has_ended_and_keeps_its_folder(kind: Kind) {
+    let stand = Stand::new(kind).await;
+    let agent = &stand.agent;
+    let session = session();
+    assert_eq!(soon(agent.stop(session, Duration::from_secs(1))).await, Err(AgentError::NotFound));
+    soon(agent.create(spec(session))).await.unwrap();
+    soon(agent.start(session)).await.unwrap();
+    soon(agent.wait_ready(session)).await.unwrap();
+    let kept = stand.folder(session).join("transfer/kept");
+    std::fs::write(&kept, "kept").unwrap();
+    // Longer than the guard lets anybody wait: nothing is stopped.
+    let refused = soon(agent.stop(session, Duration::from_secs(121))).await;
+    assert!(matches!(refused, Err(AgentError::Refused { .. })), "{refused:?}");
+    assert_eq!(agent.list().await.unwrap(), [OwnedSession { session, running: true }]);
+    for _ in 0..2 {
+        soon(agent.stop(session, Duration::from_secs(1))).await.unwrap();
+        assert_eq!(agent.list().await.unwrap(), [OwnedSession { session, running: false }]);
+    }
+    assert_eq!(stand.seen(session).await["State"]["Running"], false);
+    assert!(agent.open(session, "vnc").await.is_err());
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
+    soon(agent.destroy(session)).await.unwrap();
     stand.nothing_is_left().await;
 }
 

@@ -66,6 +66,11 @@ impl AgentControl for Desk {
         Ok(())
     }
 
+    async fn stop(&self, session: SessionId, _: std::time::Duration) -> Result<(), AgentError> {
+        *self.sessions.lock().unwrap().get_mut(&session).ok_or(AgentError::NotFound)? = false;
+        Ok(())
+    }
+
     async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
         self.sessions.lock().unwrap().remove(&session);
         Ok(())
