@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: every fuzz target of every protocol crate.
+//! `cargo xtask fuzz`: every fuzz target of the protocols and of the roles.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use crate::setup::{self, Purpose};
 use crate::steps::Steps;
 use crate::tools;
 use crate::workspace::Workspace;
+
+/// Where crates are that read what others send.
+const FOLDERS: [&str; 2] = ["host/protocols", "host/roles"];
 
 /// Runs each target for `time`.
 ///
@@ -28,9 +31,9 @@ pub(crate) fn run(workspace: &Workspace, time: Duration) -> Result<()> {
     }
     setup::run(Purpose::Fuzz)?;
     let program = tools::cargo_tool("cargo-fuzz")?;
-    let crates = fuzz_crates(&workspace.join("host/protocols"))?;
+    let crates = fuzz_crates(&FOLDERS.map(|folder| workspace.join(folder)))?;
     if crates.is_empty() {
-        bail!("there is no fuzz target below host/protocols");
+        bail!("there is no fuzz target below {}", FOLDERS.join(" or "));
     }
     let mut steps = Steps::default();
     let result = (|| {
@@ -65,13 +68,15 @@ fn one(program: &Path, dir: &Path, target: &str, time: Duration) -> Result<()> {
         .run()
 }
 
-/// The `fuzz` folders of the protocol crates.
-fn fuzz_crates(protocols: &Path) -> Result<Vec<PathBuf>> {
+/// The `fuzz` folders of the crates in `folders`.
+fn fuzz_crates(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut crates = Vec::new();
-    for entry in fs::read_dir(protocols).with_context(|| format!("read {}", protocols.display()))? {
-        let dir = entry?.path().join("fuzz");
-        if dir.join("Cargo.toml").is_file() {
-            crates.push(dir);
+    for folder in folders {
+        for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
+            let dir = entry?.path().join("fuzz");
+            if dir.join("Cargo.toml").is_file() {
+                crates.push(dir);
+            }
         }
     }
     crates.sort();
@@ -100,15 +105,18 @@ mod tests {
     #[test]
     fn targets_come_from_the_manifest() {
         let root = tempfile::tempdir().unwrap();
-        let dir = root.path().join("rfb/fuzz");
-        fs::create_dir_all(&dir).unwrap();
-        fs::create_dir_all(root.path().join("none")).unwrap();
+        let folders = [root.path().join("protocols"), root.path().join("roles")];
+        let (dir, other) = (folders[0].join("rfb/fuzz"), folders[1].join("agent/fuzz"));
+        for folder in [&dir, &other, &folders[1].join("none")] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        fs::write(other.join("Cargo.toml"), "").unwrap();
         fs::write(
             dir.join("Cargo.toml"),
             "[package]\nname = \"f\"\n[[bin]]\nname = \"one\"\n[[bin]]\nname = \"two\"\n",
         )
         .unwrap();
-        assert_eq!(fuzz_crates(root.path()).unwrap(), std::slice::from_ref(&dir));
+        assert_eq!(fuzz_crates(&folders).unwrap(), [dir.clone(), other]);
         assert_eq!(targets(&dir).unwrap(), ["one", "two"]);
     }
 }
