@@ -8,10 +8,10 @@ use bytes::Bytes;
 use gatewright_core::event::Event;
 use gatewright_core::plugin::Digest;
 use gatewright_core::session::EndReason;
-use gatewright_core::{SecretId, SessionId};
+use gatewright_core::{NodeId, SecretId, SessionId};
 use gatewright_database::SealedSecret;
 use gatewright_ports::agent_control::NodeStatus;
-use gatewright_ports::control::{PolicySnapshot, SecretEntry, SessionContext};
+use gatewright_ports::control::{Deployment, JoinRequest, Joined, PolicySnapshot, RenewRequest, SecretEntry, SessionContext};
 use gatewright_ports::{Control, ControlError};
 use secrecy::SecretString;
 
@@ -23,7 +23,7 @@ use crate::vault::session_target;
 /// How long `watch` waits at the most.
 const WATCH: Duration = Duration::from_secs(30);
 
-fn unavailable<E: Into<Internal>>(error: E) -> ControlError {
+pub(crate) fn unavailable<E: Into<Internal>>(error: E) -> ControlError {
     let error = error.into();
     tracing::error!(error = &error as &dyn std::error::Error, "Request of another role failed");
     ControlError::Unavailable
@@ -31,6 +31,18 @@ fn unavailable<E: Into<Internal>>(error: E) -> ControlError {
 
 #[async_trait]
 impl Control for ControlPlane {
+    async fn join(&self, request: JoinRequest) -> Result<Joined, ControlError> {
+        self.join_node(request).await
+    }
+
+    async fn renew(&self, node: NodeId, request: RenewRequest) -> Result<Joined, ControlError> {
+        self.renew_node(node, request).await
+    }
+
+    async fn deployment(&self) -> Result<Deployment, ControlError> {
+        self.whole_deployment().await.map_err(unavailable)
+    }
+
     async fn heartbeat(&self, status: NodeStatus) -> Result<(), ControlError> {
         self.note_heartbeat(&status).await.map_err(unavailable)
     }

@@ -58,6 +58,9 @@ pub enum OpenError {
     /// A password of the configuration could not be hashed.
     #[error("first passwords can't be set")]
     Seed(#[from] Internal),
+    /// The nodes' certificate authority.
+    #[error("nodes' certificate authority can't be opened")]
+    Authority(#[from] crate::nodes::NodeError),
     /// The watched folder.
     #[error("plugin folder can't be watched")]
     Watch(#[source] std::io::Error),

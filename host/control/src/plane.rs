@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use gatewright_core::event::{AuditRecord, Event, What};
 use gatewright_core::{EventId, NodeId, SessionId, Timestamp, ZoneId};
 use gatewright_database::{SessionRecord, Store, StoreAddress, StoreError};
+use gatewright_identity::InternalCa;
 use gatewright_ports::control::PolicySnapshot;
 use gatewright_ports::{AgentControl, ProxyControl};
 use tokio::sync::watch;
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) config: ControlConfig,
     pub(crate) store: Store,
     pub(crate) vault: Vault,
+    /// Signs the certificates of nodes.
+    pub(crate) authority: InternalCa,
     pub(crate) passwords: Passwords,
     pub(crate) engine: Arc<dyn PluginEngine>,
     /// This process, among those that take leases.
@@ -54,6 +57,8 @@ pub(crate) struct Inner {
     /// Wakes whoever waits for an agent.
     pub(crate) agents_changed: watch::Sender<u64>,
     pub(crate) proxies: RwLock<Vec<Arc<dyn ProxyControl>>>,
+    /// Connection proxies of other processes, by node.
+    pub(crate) linked_proxies: RwLock<HashMap<NodeId, Arc<dyn ProxyControl>>>,
     /// The sessions that a task is driving, each with what tells it to look at the database again.
     pub(crate) driven: Mutex<HashMap<SessionId, CancellationToken>>,
     /// Who watches which session.
@@ -106,12 +111,14 @@ impl ControlPlane {
         holder: uuid::Uuid,
     ) -> Result<(Self, SeedReport), OpenError> {
         let vault = Vault::open(&config.master_key, &store).await?;
+        let authority = crate::nodes::open_authority(&store, &vault, config.clock.now()).await?;
         let passwords = Passwords::new().await?;
         let zone = crate::seed::default_zone(&store).await?;
         let plane = Self(Arc::new(Inner {
             config,
             store,
             vault,
+            authority,
             passwords,
             engine,
             holder,
@@ -120,6 +127,7 @@ impl ControlPlane {
             agents: RwLock::default(),
             agents_changed: watch::Sender::new(0),
             proxies: RwLock::default(),
+            linked_proxies: RwLock::default(),
             driven: Mutex::default(),
             watched: Mutex::default(),
             seen: Mutex::default(),

@@ -33,6 +33,20 @@ impl ControlPlane {
         self.0.proxies.write().unwrap_or_else(PoisonError::into_inner).push(proxy);
     }
 
+    /// Makes the connection proxy of another process known, in place of an earlier link to it.
+    pub fn link_proxy(&self, node: NodeId, proxy: Arc<dyn ProxyControl>) {
+        self.0
+            .linked_proxies
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(node, proxy);
+    }
+
+    /// Forgets the connection proxy of another process.
+    pub fn unlink_proxy(&self, node: NodeId) {
+        self.0.linked_proxies.write().unwrap_or_else(PoisonError::into_inner).remove(&node);
+    }
+
     /// Waits until a node has reported since `after` and can take sessions. The caller bounds the time. Cancel-safe.
     pub async fn wait_for_node(&self, node: NodeId, after: Timestamp) {
         const EVERY: std::time::Duration = std::time::Duration::from_millis(50);
@@ -58,9 +72,11 @@ impl ControlPlane {
 
     /// Notes what an agent says of its node.
     pub(crate) async fn note_heartbeat(&self, status: &NodeStatus) -> Result<(), Internal> {
+        let member = self.0.store.member(status.node).await?;
+        let zone = member.map_or(self.0.zone, |member| member.identity.zone);
         let stored = self.0.store.retry(|| async {
             let mut write = self.0.store.begin().await?;
-            write.upsert_node(status, self.0.zone, self.now()).await?;
+            write.upsert_node(status, zone, self.now()).await?;
             write.commit().await
         });
         stored.await.map_err(Internal::from)
@@ -68,7 +84,15 @@ impl ControlPlane {
 
     /// Closes a session's streams on every proxy, as far as they answer in time.
     pub(crate) async fn terminate_streams(&self, session: SessionId, reason: &EndReason) {
-        let proxies = self.0.proxies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut proxies = self.0.proxies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        proxies.extend(
+            self.0
+                .linked_proxies
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .cloned(),
+        );
         for proxy in proxies {
             match tokio::time::timeout(TERMINATE_WITHIN, proxy.terminate(session, reason.clone())).await {
                 Ok(Ok(())) => {}

@@ -118,6 +118,19 @@ impl Vault {
         Ok(SecretString::from(text))
     }
 
+    /// Seals what belongs to the deployment as a whole, as text for a setting of this name.
+    pub(crate) fn seal_setting(&self, name: &str, value: &[u8]) -> Result<String, VaultError> {
+        let (nonce, sealed) = self.seal_bytes(value, name.as_bytes())?;
+        Ok(hex::encode(nonce) + &hex::encode(sealed))
+    }
+
+    /// Opens what [`Self::seal_setting`] sealed under the same name.
+    pub(crate) fn open_setting(&self, name: &str, text: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let sealed = hex::decode(text).map_err(|_| VaultError::Tampered)?;
+        let (nonce, sealed) = sealed.split_at_checked(aws_lc_rs::aead::NONCE_LEN).ok_or(VaultError::Tampered)?;
+        self.open_bytes(nonce, sealed, name.as_bytes())
+    }
+
     fn seal_bytes(&self, plain: &[u8], bound: &[u8]) -> Result<(Vec<u8>, Vec<u8>), VaultError> {
         // Room for the tag from the start: growing would leave a copy of the plain text behind.
         let mut buffer = Vec::with_capacity(plain.len() + AES_256_GCM.tag_len());

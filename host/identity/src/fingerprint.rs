@@ -15,6 +15,15 @@ impl Fingerprint {
         Self(Sha256::digest(der).into())
     }
 
+    /// Of a certificate in PEM. None for what is no certificate.
+    #[must_use]
+    pub fn of_pem(pem: &str) -> Option<Self> {
+        use rustls_pki_types::pem::PemObject as _;
+        rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes())
+            .ok()
+            .map(|certificate| Self::of(&certificate))
+    }
+
     /// From the 32 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {

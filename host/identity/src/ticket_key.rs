@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use gatewright_core::{SessionId, Timestamp};
@@ -116,7 +117,8 @@ impl fmt::Debug for TicketSigner {
 /// Checks tickets with the public key alone.
 #[derive(Clone)]
 pub struct TicketVerifier {
-    key: DecodingKey,
+    /// One for each control plane that signs. Shared by all clones.
+    keys: Arc<RwLock<Vec<DecodingKey>>>,
     validation: Validation,
 }
 
@@ -129,9 +131,15 @@ impl TicketVerifier {
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         Self {
-            key: DecodingKey::from_ed_der(public_key),
+            keys: Arc::new(RwLock::new(vec![DecodingKey::from_ed_der(public_key)])),
             validation,
         }
+    }
+
+    /// Takes over the keys that sign from now on, here and in all clones.
+    pub fn set_keys(&self, public_keys: &[[u8; 32]]) {
+        let keys = public_keys.iter().map(|key| DecodingKey::from_ed_der(key)).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
     /// Checks that `token` is a ticket of ours, for `session`, at `now`.
@@ -142,7 +150,13 @@ impl TicketVerifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TicketError::Invalid);
         }
-        let data = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).map_err(|_| TicketError::Invalid)?;
+        let data = self
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .find_map(|key| jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok())
+            .ok_or(TicketError::Invalid)?;
         if data.header.typ.as_deref() != Some(TOKEN_TYPE) {
             return Err(TicketError::Invalid);
         }

@@ -25,13 +25,15 @@ pub enum ChangeKind {
     Rule,
     /// Which plugin places or resolves credentials.
     Provider,
+    /// A process joined, was removed, or is reached elsewhere.
+    Member,
 }
 
 impl ChangeKind {
     /// What a [`gatewright_ports::control::PolicySnapshot`] is made of.
     pub const POLICY: [Self; 4] = [Self::Plugin, Self::Rule, Self::Provider, Self::Group];
 
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::User,
         Self::Group,
         Self::Workspace,
@@ -40,6 +42,7 @@ impl ChangeKind {
         Self::Plugin,
         Self::Rule,
         Self::Provider,
+        Self::Member,
     ];
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -56,6 +59,7 @@ impl ChangeKind {
             Self::Plugin => "plugin",
             Self::Rule => "rule",
             Self::Provider => "provider",
+            Self::Member => "member",
         }
     }
 }
@@ -159,6 +163,15 @@ impl Write {
             i64::from(keep)
         )?;
         Ok(done)
+    }
+
+    /// Sets a setting that nobody has set yet. False where somebody has.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn claim_setting(&mut self, name: &str, value: &str) -> Result<bool, StoreError> {
+        let text = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+        Ok(sql!(execute, self.connection(), text, name, value)? > 0)
     }
 
     /// Sets a setting.

@@ -3,6 +3,7 @@
 pub(crate) mod events;
 pub(crate) mod leases;
 pub(crate) mod logins;
+pub(crate) mod members;
 pub(crate) mod nodes;
 pub(crate) mod plugins;
 pub(crate) mod policy;

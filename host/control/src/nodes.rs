@@ -1,0 +1,344 @@
+//! The processes of the deployment: how they join, who they are, and how they are cut off.
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use gatewright_core::{NodeId, NodeIdentity, NodeRole, SessionId, Timestamp, ZoneId};
+use gatewright_database::{JoinTokenRecord, MemberRecord, Store, StoreError, Zone};
+use gatewright_identity::{Fingerprint, InternalCa, InternalCaError, JoinToken};
+use gatewright_ports::ControlError;
+use gatewright_ports::control::{Deployment, Der, JoinRequest, Joined, Peer, RenewRequest};
+use secrecy::ExposeSecret as _;
+
+use crate::actor::Actor;
+use crate::control_port::unavailable;
+use crate::error::Internal;
+use crate::plane::ControlPlane;
+use crate::random;
+use crate::vault::{Vault, VaultError};
+
+/// The authority's certificate, PEM. No secret.
+const AUTHORITY: &str = "internal-ca-certificate";
+/// Its key, sealed.
+const AUTHORITY_KEY: &str = "internal-ca-key";
+/// The longest name and address of a node.
+const NAME: usize = 64;
+const ADDRESS: usize = 255;
+/// The longest life of a join token.
+const LONGEST: Duration = Duration::from_hours(24 * 7);
+
+/// What went wrong with nodes.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The database.
+    #[error("database operation failed")]
+    Store(#[from] StoreError),
+    /// The authority's key does not open.
+    #[error("authority's key can't be opened")]
+    Vault(#[from] VaultError),
+    /// The authority.
+    #[error(transparent)]
+    Authority(#[from] InternalCaError),
+    /// No web-app has ever run on this database.
+    #[error("this deployment has no nodes' certificate authority yet: start its web-app first")]
+    NoAuthority,
+    /// No token without a role, for no machine, or for too long.
+    #[error("a join token needs a role, one use at least, and a life of up to seven days")]
+    Wish,
+    /// The system has no randomness.
+    #[error("no random bytes")]
+    Random,
+}
+
+/// What a new join token is for.
+#[derive(Debug, Clone)]
+pub struct JoinTokenWish {
+    /// What a machine with it becomes.
+    pub roles: BTreeSet<NodeRole>,
+    /// In which zone, by name; made where it is missing.
+    pub zone: String,
+    /// How many machines may use it.
+    pub uses: u32,
+    /// For how long.
+    pub lifetime: Duration,
+    /// Who wants it.
+    pub created_by: String,
+}
+
+/// The process that a control plane runs in, as the others are to know it.
+#[derive(Debug, Clone)]
+pub struct OwnNode {
+    /// Its id.
+    pub node: NodeId,
+    /// Its roles.
+    pub roles: BTreeSet<NodeRole>,
+    /// Shown name.
+    pub name: String,
+    /// Where other nodes reach it.
+    pub address: Option<String>,
+    /// The public key of its tickets.
+    pub ticket_key: [u8; 32],
+}
+
+/// Opens the authority, or makes it where the database has never had one. Of two web-apps that start at once on an empty
+/// database, one makes it.
+pub(crate) async fn open_authority(store: &Store, vault: &Vault, now: Timestamp) -> Result<InternalCa, NodeError> {
+    let now = UNIX_EPOCH + Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(0));
+    for _ in 0..2 {
+        let stored = (store.setting(AUTHORITY).await?, store.setting(AUTHORITY_KEY).await?);
+        if let (Some(certificate), Some(key)) = stored {
+            let key = vault.open_setting(AUTHORITY_KEY, &key)?;
+            let key = std::str::from_utf8(&key).map_err(|_| InternalCaError::Damaged)?;
+            return Ok(InternalCa::load(&certificate, key, now)?);
+        }
+        let made = InternalCa::create(now)?;
+        let sealed = vault.seal_setting(AUTHORITY_KEY, made.key_pem.as_bytes())?;
+        let mut write = store.begin().await?;
+        if write.claim_setting(AUTHORITY, &made.certificate_pem).await? {
+            write.set_setting(AUTHORITY_KEY, &sealed).await?;
+            write.commit().await?;
+        }
+    }
+    Err(NodeError::NoAuthority)
+}
+
+/// Makes a join token. Needs the database alone, so that the command line can do it beside a running web-app.
+///
+/// # Errors
+/// [`NodeError`].
+pub async fn node_token(store: &Store, wish: &JoinTokenWish, now: SystemTime) -> Result<JoinToken, NodeError> {
+    if wish.roles.is_empty() || wish.uses == 0 || wish.lifetime > LONGEST || wish.zone.trim().is_empty() || wish.zone.len() > NAME {
+        return Err(NodeError::Wish);
+    }
+    let certificate = store.setting(AUTHORITY).await?.ok_or(NodeError::NoAuthority)?;
+    let fingerprint = Fingerprint::of_pem(&certificate).ok_or(InternalCaError::Damaged)?;
+    let token = JoinToken::generate(fingerprint).ok_or(NodeError::Random)?;
+    let at = Timestamp::from(now);
+    let known = store.zones().await?.into_iter().find(|zone| zone.name == wish.zone);
+    let mut write = store.begin().await?;
+    let zone = match known {
+        Some(zone) => zone.id,
+        None => {
+            let zone = Zone {
+                id: ZoneId::from_uuid(random::id()),
+                name: wish.zone.clone(),
+            };
+            write.insert_zone(&zone).await?;
+            zone.id
+        }
+    };
+    let record = JoinTokenRecord {
+        hash: token.hash(),
+        roles: wish.roles.clone(),
+        zone,
+        uses: wish.uses,
+        expires_at: at.plus(wish.lifetime),
+        created_by: wish.created_by.clone(),
+    };
+    write.insert_join_token(&record, at).await?;
+    write.commit().await?;
+    Ok(token)
+}
+
+impl ControlPlane {
+    /// The zone of a session, whatever its state.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn session_zone(&self, session: SessionId) -> Result<Option<ZoneId>, Internal> {
+        Ok(self.0.store.session(session).await?.map(|record| record.session.zone))
+    }
+
+    /// The zone that this control plane itself stands in.
+    #[must_use]
+    pub fn own_zone(&self) -> ZoneId {
+        self.0.zone
+    }
+
+    /// Notes the process that this control plane runs in.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn note_own_node(&self, own: &OwnNode) -> Result<NodeIdentity, Internal> {
+        let identity = NodeIdentity {
+            node: own.node,
+            zone: self.0.zone,
+            roles: own.roles.clone(),
+        };
+        let mut write = self.0.store.begin().await?;
+        write
+            .upsert_member(&MemberRecord {
+                identity: identity.clone(),
+                name: own.name.clone(),
+                address: own.address.clone(),
+                ticket_key: Some(own.ticket_key.to_vec()),
+                joined_at: self.now(),
+                removed_at: None,
+            })
+            .await?;
+        write.commit().await?;
+        Ok(identity)
+    }
+
+    /// A certificate for the process that this control plane runs in, and the authority's own.
+    ///
+    /// # Errors
+    /// [`NodeError::Authority`].
+    pub fn own_certificate(&self, request: &[u8], identity: &NodeIdentity) -> Result<Joined, NodeError> {
+        Ok(self.signed(request, identity)?)
+    }
+
+    /// Makes a join token, recorded as done by `actor`.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn add_node(&self, wish: &JoinTokenWish, actor: &Actor) -> Result<JoinToken, NodeError> {
+        let token = node_token(&self.0.store, wish, self.system_now()).await?;
+        let roles: Vec<&str> = wish.roles.iter().map(|role| role.as_str()).collect();
+        let event = self.audit(actor, "node.token", format!("zone {}", wish.zone), roles.join(", "), true);
+        let mut write = self.0.store.begin().await?;
+        write.append_event(&event).await?;
+        write.commit().await?;
+        Ok(token)
+    }
+
+    /// All nodes that ever joined.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn members(&self) -> Result<Vec<MemberRecord>, Internal> {
+        Ok(self.0.store.members().await?)
+    }
+
+    /// Removes a node: its certificate is worth nothing from now on. False where there is no such node.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn remove_node(&self, node: NodeId, actor: &Actor) -> Result<bool, Internal> {
+        let mut write = self.0.store.begin().await?;
+        let removed = write.remove_member(node, self.now()).await?;
+        if removed {
+            write
+                .append_event(&self.audit(actor, "node.removed", format!("node {node}"), "", true))
+                .await?;
+        }
+        write.commit().await?;
+        if removed {
+            self.unregister_agent(node);
+            self.unlink_proxy(node);
+        }
+        Ok(removed)
+    }
+
+    fn system_now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_micros(u64::try_from(self.now().as_micros()).unwrap_or(0))
+    }
+
+    fn signed(&self, request: &[u8], identity: &NodeIdentity) -> Result<Joined, InternalCaError> {
+        let certificate = self.0.authority.sign(request, identity, self.system_now())?;
+        Ok(Joined {
+            certificate: Der(certificate.to_vec()),
+            authority: Der(self.0.authority.certificate().to_vec()),
+        })
+    }
+
+    pub(crate) async fn join_node(&self, request: JoinRequest) -> Result<Joined, ControlError> {
+        let token = JoinToken::parse(request.token.0.expose_secret()).map_err(|_| ControlError::NotFound)?;
+        let name = request.name.trim().to_owned();
+        if name.is_empty() || name.len() > NAME || !address_is_one(request.address.as_deref()) {
+            return Err(ControlError::NotFound);
+        }
+        let mut write = self.0.store.begin().await.map_err(unavailable)?;
+        let taken = write.take_join_token(&token.hash(), self.now()).await.map_err(unavailable)?;
+        let Some((roles, zone)) = taken else {
+            tracing::warn!(name, "A machine tried to join with a token that is unknown, used up or over");
+            return Err(ControlError::NotFound);
+        };
+        let identity = NodeIdentity {
+            node: NodeId::from_uuid(random::id()),
+            zone,
+            roles,
+        };
+        let joined = self.signed(&request.request.0, &identity).map_err(refused)?;
+        let roles: Vec<&str> = identity.roles.iter().map(|role| role.as_str()).collect();
+        let event = self.audit(
+            &Actor::system(),
+            "node.joined",
+            format!("node {}", identity.node),
+            format!("{name}: {}", roles.join(", ")),
+            true,
+        );
+        let member = MemberRecord {
+            identity,
+            name,
+            address: request.address,
+            ticket_key: None,
+            joined_at: self.now(),
+            removed_at: None,
+        };
+        write.upsert_member(&member).await.map_err(unavailable)?;
+        write.append_event(&event).await.map_err(unavailable)?;
+        write.commit().await.map_err(unavailable)?;
+        tracing::info!(node = %member.identity.node, name = member.name, "A node joined");
+        Ok(joined)
+    }
+
+    pub(crate) async fn renew_node(&self, node: NodeId, request: RenewRequest) -> Result<Joined, ControlError> {
+        let member = self.0.store.member(node).await.map_err(unavailable)?;
+        let mut member = member.filter(|member| member.removed_at.is_none()).ok_or(ControlError::NotFound)?;
+        if !address_is_one(request.address.as_deref()) {
+            return Err(ControlError::NotFound);
+        }
+        let joined = self.signed(&request.request.0, &member.identity).map_err(refused)?;
+        if member.address != request.address {
+            member.address = request.address;
+            let mut write = self.0.store.begin().await.map_err(unavailable)?;
+            write.upsert_member(&member).await.map_err(unavailable)?;
+            write.commit().await.map_err(unavailable)?;
+        }
+        Ok(joined)
+    }
+
+    pub(crate) async fn whole_deployment(&self) -> Result<Deployment, Internal> {
+        let id = self.deployment_id().await?;
+        let mut deployment = Deployment {
+            id,
+            ..Deployment::default()
+        };
+        for member in self.0.store.members().await? {
+            if member.removed_at.is_some() {
+                deployment.removed.insert(member.identity.node);
+                continue;
+            }
+            deployment.ticket_keys.extend(member.ticket_key.map(Der));
+            deployment.peers.push(Peer {
+                identity: member.identity,
+                address: member.address,
+            });
+        }
+        Ok(deployment)
+    }
+}
+
+fn refused(error: InternalCaError) -> ControlError {
+    match error {
+        InternalCaError::BadRequest => ControlError::NotFound,
+        other => {
+            tracing::error!(error = %other, cause = ?other.source().map(ToString::to_string), "A node's certificate could not be made");
+            ControlError::Unavailable
+        }
+    }
+}
+
+/// `host:port`, with a host that is one: other nodes dial it.
+fn address_is_one(address: Option<&str>) -> bool {
+    address.is_none_or(|address| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]%".contains(&byte);
+        address.len() <= ADDRESS
+            && address.bytes().all(plain)
+            && address
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+    })
+}
