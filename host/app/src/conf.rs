@@ -3,7 +3,7 @@
 //! Order: flag, environment, file, default. Everything is checked before a port is bound. No field is live: a change
 //! needs a restart, unless its documentation says otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use gatewright_agent::AllowedRequest;
 use gatewright_control::{PostgresAddress, StoreAddress};
+use gatewright_core::NodeRole;
 use gatewright_core::plugin::PluginName;
 use gatewright_identity::PublicOrigin;
 use schemars::JsonSchema;
@@ -25,6 +26,12 @@ const PODMAN: &str = "runtime-podman";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfFile {
+    /// The roles of this process: `web-app`, `agent`, `connection-proxy`, `dedicated-proxy`. Default: all of them, or on a machine
+    /// that has joined, those that it joined with.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub roles: Option<Vec<NodeRole>>,
+    /// The port for other nodes.
+    pub rpc: RpcFile,
     /// The public HTTPS port.
     pub dedicated_proxy: EdgeFile,
     /// The node of this process.
@@ -37,6 +44,16 @@ pub struct ConfFile {
     pub limits: LimitsFile,
     /// What plugins are granted, by plugin name. A plugin gets what its manifest wants and this table gives.
     pub grants: BTreeMap<String, GrantFile>,
+}
+
+/// `[rpc]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RpcFile {
+    /// Where a web-app or a connection-proxy listens for other nodes, such as `0.0.0.0:7443`. Default: a web-app does not.
+    pub listen: Option<String>,
+    /// Under which `host:port` other nodes reach it. Default: the address that it listens on, where that is one.
+    pub advertise: Option<String>,
 }
 
 /// `[dedicated_proxy]`
@@ -168,6 +185,12 @@ pub struct GrantFile {
 /// The configuration in force.
 #[derive(Debug, Clone, Serialize)]
 pub struct Conf {
+    /// The roles of this process; none: all, or those that it joined with.
+    pub roles: Option<BTreeSet<NodeRole>>,
+    /// Where this process listens for other nodes.
+    pub rpc_listen: Option<SocketAddr>,
+    /// Under which address they reach it.
+    pub rpc_advertise: Option<String>,
     /// Where the edge listens.
     pub listen: SocketAddr,
     /// The address that people type; none: from the port that was bound.
@@ -244,6 +267,12 @@ pub struct AgentConf {
 /// What flags and environment say.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
+    /// `--roles`
+    pub roles: Option<Vec<NodeRole>>,
+    /// `--rpc-listen`
+    pub rpc_listen: Option<String>,
+    /// `--rpc-advertise`
+    pub rpc_advertise: Option<String>,
     /// `--data-dir`
     pub data_dir: Option<PathBuf>,
     /// `--listen`
@@ -307,7 +336,19 @@ impl Conf {
             (1024..=64 << 20).contains(&clipboard_max_bytes),
             "limits.clipboard_max_bytes must lie between 1 KiB and 64 MiB"
         );
+        let roles = flags.roles.or(file.roles).map(|roles| roles.into_iter().collect::<BTreeSet<_>>());
+        ensure!(!roles.as_ref().is_some_and(BTreeSet::is_empty), "roles must name one role at least");
+        let rpc_listen = flags.rpc_listen.or(file.rpc.listen);
+        let rpc_listen = rpc_listen
+            .map(|text| {
+                text.parse()
+                    .with_context(|| format!("rpc.listen {text:?} is not an address with a port"))
+            })
+            .transpose()?;
         Ok(Self {
+            roles,
+            rpc_listen,
+            rpc_advertise: flags.rpc_advertise.or(file.rpc.advertise),
             listen,
             public_url,
             agent: AgentConf::new(file.agent, flags.engine)?,
@@ -329,6 +370,30 @@ impl Conf {
             dev: flags.dev,
             web_dist: flags.web_dist,
         })
+    }
+}
+
+impl Conf {
+    /// Whether this process has a role. Without a list it has all.
+    #[must_use]
+    pub fn has(&self, role: NodeRole) -> bool {
+        self.roles.as_ref().is_none_or(|roles| roles.contains(&role))
+    }
+
+    /// Under which address other nodes reach what is bound to `addrs`.
+    ///
+    /// # Errors
+    /// Where that is every address of this machine, and none was given.
+    pub fn advertised(&self, addrs: &[SocketAddr]) -> anyhow::Result<String> {
+        if let Some(address) = &self.rpc_advertise {
+            return Ok(address.clone());
+        }
+        let bound = addrs.first().context("nothing is bound for other nodes")?;
+        ensure!(
+            !bound.ip().is_unspecified(),
+            "rpc.advertise is missing: rpc.listen {bound} is every address of this machine, and other nodes need one"
+        );
+        Ok(bound.to_string())
     }
 }
 

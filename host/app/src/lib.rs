@@ -3,12 +3,18 @@
 //! The binary calls [`run`]; the whole-stack tests call it too, with hooks in the session saga.
 #![forbid(unsafe_code)]
 
+mod apart;
 pub mod cli;
 pub mod conf;
 mod data_dir;
 mod first_login;
+mod here;
+mod join;
+mod links;
 mod logging;
 mod node;
+mod node_command;
+mod peers;
 mod run;
 mod serve;
 pub mod welcome;

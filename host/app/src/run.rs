@@ -10,9 +10,10 @@ use gatewright_control::SagaHooks;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Cli, Command, ServeArgs};
+use crate::cli::{Cli, Command, JoinArgs, NodeArgs, NodeCommand, ServeArgs, conf_of};
 use crate::conf::ConfFile;
-use crate::{logging, serve};
+use crate::data_dir::DataDir;
+use crate::{join, logging, node_command, serve};
 
 /// Does what the command line asks for. What fails is printed once, with its causes.
 #[must_use]
@@ -22,6 +23,8 @@ pub fn run(hooks: Arc<dyn SagaHooks>) -> ExitCode {
         Command::CompileComponent => return gatewright_plugin_host::compile_child_main(),
         Command::ConfigSchema => print_schema(),
         Command::Serve(arguments) => start(&arguments, hooks),
+        Command::Join(arguments) => joining(&arguments),
+        Command::Node(arguments) => nodes(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,13 +42,57 @@ fn print_schema() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Every TLS user takes this provider; ring is linked too, so nothing may be left to chance.
+fn install_tls() -> anyhow::Result<()> {
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another cryptography provider was installed before"))
+}
+
+fn joining(arguments: &JoinArgs) -> anyhow::Result<()> {
+    install_tls()?;
+    let conf = conf_of(arguments.config.as_deref(), arguments.data_dir.clone())?;
+    let name = arguments.name.clone().unwrap_or_else(|| conf.agent.name.clone());
+    let data = DataDir::take(&conf.data_dir)?;
+    let joined = small_runtime()?.block_on(join::join(&data, &arguments.web_app, &arguments.token, name))?;
+    let identity = joined.identity();
+    let roles: Vec<&str> = identity.roles.iter().map(|role| role.as_str()).collect();
+    writeln!(
+        std::io::stdout(),
+        "Joined as {} ({}). Start it with: gatewright serve",
+        identity.node,
+        roles.join(", ")
+    )?;
+    Ok(())
+}
+
+fn nodes(arguments: &NodeArgs) -> anyhow::Result<()> {
+    let conf = conf_of(arguments.config.as_deref(), arguments.data_dir.clone())?;
+    let text = small_runtime()?.block_on(async {
+        match &arguments.command {
+            NodeCommand::Add { role, zone, uses, hours } => {
+                let roles = role.iter().copied().collect();
+                node_command::add(&conf, roles, zone.clone(), *uses, *hours).await
+            }
+            NodeCommand::List => node_command::list(&conf).await,
+            NodeCommand::Remove { node } => node_command::remove(&conf, *node).await,
+        }
+    })?;
+    write!(std::io::stdout(), "{text}")?;
+    Ok(())
+}
+
+fn small_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")
+}
+
 fn start(arguments: &ServeArgs, hooks: Arc<dyn SagaHooks>) -> anyhow::Result<()> {
     logging::start(&arguments.log, arguments.log_json)?;
     let conf = arguments.conf()?;
-    // Every TLS user takes this provider; ring is linked too, so nothing may be left to chance.
-    rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .map_err(|_| anyhow::anyhow!("another cryptography provider was installed before"))?;
+    install_tls()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,6 +1,5 @@
-//! All roles in one process: wired at their ports, started in order, stopped in the other.
+//! The control plane's process, by default with all other roles: wired at their ports, started in order, stopped in the other.
 
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,22 +7,24 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use gatewright_agent::{Agent, AgentConfig, EngineLanguage, Reserve, follow_runtime_plugin};
-use gatewright_connection_proxy::{ConnectionProxy, ProxyConf};
+use gatewright_connection_proxy::{Agents, ConnectionProxy, ProxyConf};
 use gatewright_control::{ControlConfig, ControlPlane, HostEngine, SagaHooks, SessionLimits};
-use gatewright_core::{NodeId, Timestamp};
+use gatewright_core::{NodeId, NodeRole, Timestamp};
 use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, Upstream, Upstreams};
 use gatewright_gate::Spool;
 use gatewright_identity::{CertificateResolver, PublicCa, PublicNames, ServerCertificate, TicketSigner};
 use gatewright_plugin_host::{Approved, HostConfig, PluginHost, PluginSlots};
-use gatewright_ports::{AgentControl, Control, SessionStreams};
+use gatewright_ports::SessionStreams;
+use gatewright_rpc::{GuardedAgent, GuardedProxy, GuardedStreams};
 use gatewright_web_app::{WebApp, WebAppConf};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::conf::{Conf, DialectFile};
 use crate::data_dir::DataDir;
+use crate::here::{Here, Serving};
 use crate::welcome::{Authority, Welcome};
-use crate::{first_login, node};
+use crate::{apart, first_login, node};
 
 /// Between two signs of life of this process's own agent.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -44,6 +45,11 @@ pub(crate) async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: Cancellat
     let began = Timestamp::from(SystemTime::now());
     print_conf(&conf)?;
     let data = DataDir::take(&conf.data_dir)?;
+    // A machine that has joined another one's web-app, and was told nothing else, does what it joined for.
+    let joined = conf.roles.is_none() && data.join("node").join("node.pem").exists();
+    if joined || !conf.has(NodeRole::WebApp) {
+        return apart::serve(conf, data, stop).await;
+    }
     let plugins = plugin_host(&data)?;
     let approvals = conf
         .grants
@@ -62,112 +68,183 @@ pub(crate) async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: Cancellat
         tracing::error!(%file, error = %why, "A bundled plugin can't be used");
     }
     let signer = TicketSigner::open(&folder(&data, "tickets")?)?;
-    let port: Arc<dyn Control> = Arc::new(control.clone());
     let tasks = TaskTracker::new();
-
     let node = node::id(data.path())?;
+    let here = Here::new(control.clone(), node);
+    let agents = Agents::default();
+    if conf.has(NodeRole::Agent) {
+        let agent = start_agent(&conf, &here, &plugins, &approvals, &tasks, &stop).await?;
+        let streams = GuardedStreams::new(
+            Arc::clone(&agent) as Arc<dyn SessionStreams>,
+            control.own_zone(),
+            here.caller(NodeRole::ConnectionProxy),
+        );
+        agents.insert(node, Arc::new(streams));
+        control.register_agent(node, Arc::new(GuardedAgent::new(agent, here.caller(NodeRole::WebApp))));
+    }
+
+    let tickets = signer.verifier();
+    let mut proxy = None;
+    if conf.has(NodeRole::ConnectionProxy) {
+        let proxy_conf = ProxyConf {
+            control: here.control(NodeRole::ConnectionProxy),
+            plugins: Arc::clone(&plugins),
+            tickets: tickets.clone(),
+            agents: agents.clone(),
+            clipboard_max_bytes: u32::try_from(conf.clipboard_max_bytes)?,
+            spool: spool(&conf, &data)?,
+        };
+        let started = ConnectionProxy::start(proxy_conf, &tasks, stop.clone());
+        control.register_proxy(Arc::new(GuardedProxy::new(
+            Arc::new(started.clone()),
+            here.caller(NodeRole::WebApp),
+        )));
+        proxy = Some(started);
+    }
+    let recovered = control.recover().await.context("sessions can't be recovered")?;
+    if recovered > 0 {
+        tracing::info!(sessions = recovered, "Sessions of the last run are being finished");
+    }
+
+    let ticket_key = *signer.public_key();
+    let web_app = WebApp::new(
+        control.clone(),
+        signer,
+        WebAppConf {
+            public_origin: conf.public_url.clone(),
+            web_dist: conf.web_dist.clone(),
+            ..WebAppConf::default()
+        },
+    )
+    .await?;
+    let web_app = gatewright_web_app::app(web_app);
+    let router = proxy.as_ref().map(ConnectionProxy::routes);
+    let mut others = None;
+    if let Some(listen) = conf.rpc_listen {
+        let serving = Serving {
+            listen,
+            web_app: web_app.clone(),
+            router: router.clone(),
+            agents,
+            tickets: tickets.clone(),
+            ticket_key,
+        };
+        others = Some(here.open(&conf, serving, &tasks, &stop).await?);
+    }
+
+    let mut edge = None;
+    if conf.has(NodeRole::DedicatedProxy) {
+        let router = match (router, &others) {
+            (Some(router), _) => router,
+            (None, Some(others)) => others.upstream(NodeRole::ConnectionProxy, &tasks, &stop),
+            (None, None) => anyhow::bail!("an edge needs a connection-proxy: in this process, or joined over rpc.listen"),
+        };
+        let (certificate, authority) = certificate(&conf, &data, &tasks, stop.clone())?;
+        let configured = Edge {
+            conf: EdgeConf {
+                listen: vec![conf.listen],
+                public_origin: conf.public_url.clone(),
+                limits: EdgeLimits {
+                    drain: conf.drain,
+                    ..EdgeLimits::default()
+                },
+            },
+            certificate,
+            tickets,
+            upstreams: Upstreams {
+                web_app: Upstream::Local(web_app),
+                router: Upstream::Local(router),
+            },
+        };
+        let bound = configured.bind(stop.clone()).await?;
+        let address = bound.addrs.first().context("the edge listens nowhere")?.port();
+        edge = Some((tasks.spawn(bound.serve), address, authority));
+    }
+
+    if tokio::time::timeout(FIRST_SIGN, up(&conf, &control, proxy.as_ref(), node, began))
+        .await
+        .is_err()
+    {
+        tracing::warn!("The node is not ready yet: sessions can't be launched until its engine answers");
+    }
+    let ended = match edge {
+        Some((serving, port, authority)) => {
+            print(&welcome(&conf, &data, port, authority).text())?;
+            serving.await.context("the edge failed")
+        }
+        None => {
+            let reached = others
+                .as_ref()
+                .map_or("no other node: rpc.listen is not set", |others| others.address.as_str());
+            print(&format!("Serving web-app, reached by {reached}\n"))?;
+            stop.cancelled().await;
+            Ok(())
+        }
+    };
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    control.shutdown().await;
+    ended
+}
+
+/// Starts this process's own agent.
+async fn start_agent(
+    conf: &Conf,
+    here: &Here,
+    plugins: &Arc<PluginHost>,
+    approvals: &std::collections::BTreeMap<gatewright_core::plugin::PluginName, Approved>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<Arc<Agent>> {
     let slots = Arc::new(PluginSlots::new());
-    let deployment = control.deployment_id().await.context("the deployment has no id")?;
-    let agent = Agent::open(agent_config(&conf, node, deployment), Arc::clone(&slots))?;
+    let deployment = here.plane.deployment_id().await.context("the deployment has no id")?;
+    let agent = Arc::new(Agent::open(agent_config(conf, here.node, deployment), Arc::clone(&slots))?);
     let runtime = conf.agent.runtime.clone();
-    let approved = approvals.get(&runtime).cloned().unwrap_or_default();
-    let held = Arc::clone(&slots);
+    let control = here.control(NodeRole::Agent);
     tasks.spawn(follow_runtime_plugin(
         runtime.clone(),
-        Arc::clone(&port),
-        Arc::clone(&plugins),
-        approved,
-        slots,
+        Arc::clone(&control),
+        Arc::clone(plugins),
+        approvals.get(&runtime).cloned().unwrap_or_default(),
+        Arc::clone(&slots),
         stop.clone(),
     ));
     // The agent's first sign of life is to tell of its engine, not of a plugin that is on its way.
     let loaded = async {
-        while held.get(&runtime).is_none() {
+        while slots.get(&runtime).is_none() {
             tokio::time::sleep(PLUGIN_CHECK).await;
         }
     };
     if tokio::time::timeout(FIRST_SIGN, loaded).await.is_err() {
         tracing::warn!(plugin = %runtime, "The runtime plugin is not there: upload and activate it on Plugins");
     }
-    let agent = Arc::new(agent);
-    control.register_agent(node, Arc::clone(&agent) as Arc<dyn AgentControl>);
-    let (running, to_control, ended) = (Arc::clone(&agent), Arc::clone(&port), stop.clone());
-    tasks.spawn(async move { running.run(to_control, ended).await });
+    let (running, ended) = (Arc::clone(&agent), stop.clone());
+    tasks.spawn(async move { running.run(control, ended).await });
+    Ok(agent)
+}
 
-    let proxy_conf = ProxyConf {
-        control: port,
-        plugins,
-        tickets: signer.verifier(),
-        agents: HashMap::from([(node, Arc::clone(&agent) as Arc<dyn SessionStreams>)]),
-        clipboard_max_bytes: u32::try_from(conf.clipboard_max_bytes)?,
-        spool: Spool::open(data.join("spool"), conf.file_spool_bytes).context("the spool can't be used")?,
-    };
-    let proxy = ConnectionProxy::start(proxy_conf, &tasks, stop.clone());
-    control.register_proxy(Arc::new(proxy.clone()));
-    let recovered = control.recover().await.context("sessions can't be recovered")?;
-    if recovered > 0 {
-        tracing::info!(sessions = recovered, "Sessions of the last run are being finished");
-    }
-
-    let (certificate, authority) = certificate(&conf, &data, &tasks, stop.clone())?;
-    let public_origin = conf.public_url.clone();
-    let tickets = signer.verifier();
-    let web_app = WebApp::new(
-        control.clone(),
-        signer,
-        WebAppConf {
-            public_origin: public_origin.clone(),
-            web_dist: conf.web_dist.clone(),
-            ..WebAppConf::default()
-        },
-    )
-    .await?;
-    let edge = Edge {
-        conf: EdgeConf {
-            listen: vec![conf.listen],
-            public_origin,
-            limits: EdgeLimits {
-                drain: conf.drain,
-                ..EdgeLimits::default()
-            },
-        },
-        certificate,
-        tickets,
-        upstreams: Upstreams {
-            web_app: Upstream::Local(gatewright_web_app::app(web_app)),
-            router: Upstream::Local(proxy.routes()),
-        },
-    };
-    let bound = edge.bind(stop.clone()).await?;
-    let address = bound.addrs.first().context("the edge listens nowhere")?;
-    let edge = tasks.spawn(bound.serve);
-
-    if tokio::time::timeout(FIRST_SIGN, up(&control, &proxy, node, began)).await.is_err() {
-        tracing::warn!("The node is not ready yet: sessions can't be launched until its engine answers");
-    }
-    let welcome = Welcome {
+/// The box.
+pub(crate) fn welcome(conf: &Conf, data: &DataDir, port: u16, authority: Option<Authority>) -> Welcome {
+    Welcome {
         address: conf
             .public_url
             .as_ref()
-            .map_or_else(|| format!("https://localhost:{}", address.port()), ToString::to_string),
+            .map_or_else(|| format!("https://localhost:{port}"), ToString::to_string),
         passwords: first_login::read(data.path()),
         authority,
         dev_folder: conf.dev.then(|| data.join("plugins").display().to_string()),
-    };
-    print(&welcome.text())?;
-
-    let ended = edge.await;
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
-    control.shutdown().await;
-    ended.context("the edge failed")
+    }
 }
 
 /// Waits until a launch can succeed: the node has reported, and the proxy knows the policy.
-async fn up(control: &ControlPlane, proxy: &ConnectionProxy, node: NodeId, began: Timestamp) {
-    proxy.ready().await;
-    control.wait_for_node(node, began).await;
+async fn up(conf: &Conf, control: &ControlPlane, proxy: Option<&ConnectionProxy>, node: NodeId, began: Timestamp) {
+    if let Some(proxy) = proxy {
+        proxy.ready().await;
+    }
+    if conf.has(NodeRole::Agent) {
+        control.wait_for_node(node, began).await;
+    }
 }
 
 fn print_conf(conf: &Conf) -> anyhow::Result<()> {
@@ -175,11 +252,16 @@ fn print_conf(conf: &Conf) -> anyhow::Result<()> {
     print(&format!("# Configuration in force\n{text}\n"))
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .context("standard output can't be written")
+}
+
+/// Where held files wait.
+pub(crate) fn spool(conf: &Conf, data: &DataDir) -> anyhow::Result<Spool> {
+    Spool::open(data.join("spool"), conf.file_spool_bytes).context("the spool can't be used")
 }
 
 fn folder(data: &DataDir, name: &str) -> anyhow::Result<std::path::PathBuf> {
@@ -188,7 +270,7 @@ fn folder(data: &DataDir, name: &str) -> anyhow::Result<std::path::PathBuf> {
     Ok(path)
 }
 
-fn plugin_host(data: &DataDir) -> anyhow::Result<Arc<PluginHost>> {
+pub(crate) fn plugin_host(data: &DataDir) -> anyhow::Result<Arc<PluginHost>> {
     let this = std::env::current_exe().context("this program's own file can't be found")?;
     let config = HostConfig {
         compiler: vec![this.into_os_string(), "compile-component".into()],
@@ -230,7 +312,7 @@ fn session_limits(conf: &Conf) -> SessionLimits {
     }
 }
 
-fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
+pub(crate) fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
     AgentConfig {
         node,
         name: conf.agent.name.clone(),
@@ -257,10 +339,10 @@ fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> AgentConfig {
     }
 }
 
-type Certificate = (Arc<CertificateResolver>, Option<Authority>);
+pub(crate) type Certificate = (Arc<CertificateResolver>, Option<Authority>);
 
 /// The operator's certificate, or one of our own authority that is renewed in time.
-fn certificate(conf: &Conf, data: &DataDir, tasks: &TaskTracker, stop: CancellationToken) -> anyhow::Result<Certificate> {
+pub(crate) fn certificate(conf: &Conf, data: &DataDir, tasks: &TaskTracker, stop: CancellationToken) -> anyhow::Result<Certificate> {
     if let Some((chain, key)) = &conf.certificate {
         let certificate = ServerCertificate::from_pem_files(chain, key, SystemTime::now())
             .with_context(|| format!("certificate {} and key {}", chain.display(), key.display()))?;

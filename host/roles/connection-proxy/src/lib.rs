@@ -5,6 +5,7 @@
 //! **Invariant:** shows nobody a target's address or password; opens nothing but declared services of sessions.
 #![forbid(unsafe_code)]
 
+mod agents;
 mod credential;
 mod end;
 mod files;
@@ -15,4 +16,5 @@ mod relay;
 mod routes;
 mod vnc;
 
+pub use agents::Agents;
 pub use proxy::{ConnectionProxy, ProxyConf};

@@ -1,19 +1,19 @@
 //! The connection proxy as a value: what it is given, its routes, its side of `ProxyControl`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use gatewright_core::session::{EndReason, SessionState};
-use gatewright_core::{NodeId, SessionId, Timestamp};
+use gatewright_core::{SessionId, Timestamp};
 use gatewright_gate::{EventLog, Gate, Notice, NoticeKind, PolicyWatch, Spool};
 use gatewright_identity::TicketVerifier;
 use gatewright_plugin_host::PluginHost;
 use gatewright_ports::proxy_control::OpenStream;
-use gatewright_ports::{Control, ControlError, ProxyControl, ProxyError, SessionStreams};
+use gatewright_ports::{Control, ControlError, ProxyControl, ProxyError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::agents::Agents;
 use crate::end::StreamEnd;
 use crate::files::Transfers;
 use crate::live::Registry;
@@ -28,7 +28,7 @@ pub struct ProxyConf {
     /// Checks tickets.
     pub tickets: TicketVerifier,
     /// The agents of this zone.
-    pub agents: HashMap<NodeId, Arc<dyn SessionStreams>>,
+    pub agents: Agents,
     /// The largest clipboard text that is looked at, in bytes.
     pub clipboard_max_bytes: u32,
     /// Where files are held until their rules have seen them whole.
@@ -44,7 +44,7 @@ pub struct ConnectionProxy {
 pub(crate) struct Inner {
     pub(crate) control: Arc<dyn Control>,
     pub(crate) tickets: TicketVerifier,
-    pub(crate) agents: HashMap<NodeId, Arc<dyn SessionStreams>>,
+    pub(crate) agents: Agents,
     pub(crate) gate: Gate,
     pub(crate) registry: Registry,
     pub(crate) clipboard_max_bytes: u32,

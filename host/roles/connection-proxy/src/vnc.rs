@@ -133,7 +133,7 @@ async fn reach_desktop(inner: &Inner, context: &SessionContext) -> Result<Reache
             tracing::error!(error = &error as &dyn std::error::Error, "No credential for the desktop");
             StreamEnd::DesktopUnreachable("The desktop can't be unlocked just now. Your administrator can see why.")
         })?;
-    let agent = inner.agents.get(&context.node).ok_or(UNREACHABLE)?;
+    let agent = inner.agents.get(context.node).ok_or(UNREACHABLE)?;
     let mut target = match agent.open(context.session, "vnc").await {
         Ok(target) => target,
         Err(error) => return Err(not_opened(inner, context, &error).await),

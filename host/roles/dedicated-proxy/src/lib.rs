@@ -22,4 +22,7 @@ mod session;
 pub use conf::{EdgeConf, EdgeLimits};
 pub use gatewright_identity::PublicOrigin;
 pub use requests::{Upstream, Upstreams};
+
+/// What answers requests in this process: the app wires it without naming a web framework.
+pub type Routes = axum::Router;
 pub use role::{Bound, Edge, EdgeError};

@@ -70,14 +70,14 @@ async fn admitted(
     let context = admit(inner, &ticket)
         .await
         .map_err(|end| Problem::new(StatusCode::CONFLICT, "not-open", end.text()))?;
-    let agent = inner.agents.get(&context.node).ok_or_else(Problem::unavailable)?;
+    let agent = inner.agents.get(context.node).ok_or_else(Problem::unavailable)?;
     Ok(Admitted {
         live: inner.registry.enter(session),
         subject: Subject {
             context,
             client: client.map_or_else(String::new, |Extension(ClientAddr(address))| address.ip().to_string()),
         },
-        agent: Arc::clone(agent),
+        agent,
     })
 }
 
