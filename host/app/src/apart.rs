@@ -147,11 +147,11 @@ pub(crate) async fn serve(conf: Conf, data: DataDir, stop: CancellationToken) ->
         let (certificate, authority) = certificate(&conf, &data, &tasks, stop.clone())?;
         let upstream = |role| {
             let to = Arc::new(To(Arc::clone(&peers), role));
-            Upstream::Local(RemoteUpstream::new(role, dialer.clone(), to, &tasks, stop.clone()).routes())
+            RemoteUpstream::new(role, dialer.clone(), to, &tasks, stop.clone())
         };
         let router = match &proxy {
-            Some(proxy) => Upstream::Local(proxy.routes()),
-            None => upstream(NodeRole::ConnectionProxy),
+            Some(proxy) => upstream(NodeRole::ConnectionProxy).routes_beside(proxy.routes(), own.zone),
+            None => upstream(NodeRole::ConnectionProxy).routes(),
         };
         let edge = Edge {
             conf: EdgeConf {
@@ -165,8 +165,8 @@ pub(crate) async fn serve(conf: Conf, data: DataDir, stop: CancellationToken) ->
             certificate,
             tickets,
             upstreams: Upstreams {
-                web_app: upstream(NodeRole::WebApp),
-                router,
+                web_app: Upstream::Local(upstream(NodeRole::WebApp).routes()),
+                router: Upstream::Local(router),
             },
         };
         let bound = edge.bind(stop.clone()).await?;

@@ -148,9 +148,9 @@ impl Here {
 
 impl Others {
     /// Requests of an edge to a role that this process has not.
-    pub(crate) fn upstream(&self, role: NodeRole, tasks: &TaskTracker, stop: &CancellationToken) -> gatewright_dedicated_proxy::Routes {
+    pub(crate) fn upstream(&self, role: NodeRole, tasks: &TaskTracker, stop: &CancellationToken) -> RemoteUpstream {
         let to = Arc::new(To(Arc::clone(&self.peers), role));
-        RemoteUpstream::new(role, self.dialer.clone(), to, tasks, stop.clone()).routes()
+        RemoteUpstream::new(role, self.dialer.clone(), to, tasks, stop.clone())
     }
 }
 

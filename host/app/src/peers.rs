@@ -6,7 +6,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use gatewright_core::{NodeId, NodeIdentity, NodeRole, SessionId};
+use gatewright_core::{NodeId, NodeIdentity, NodeRole, SessionId, ZoneId};
 use gatewright_identity::TicketVerifier;
 use gatewright_ports::Control;
 use gatewright_ports::control::{Deployment, Peer};
@@ -130,20 +130,21 @@ impl Peers {
 pub(crate) struct To(pub(crate) Arc<Peers>, pub(crate) NodeRole);
 
 impl Upstreams for To {
-    /// The edge's own zone first. A session always goes to the same node while that lives: the one with the highest hash
-    /// of both, so that a node that comes or goes moves no session but its own.
-    fn places(&self, session: Option<SessionId>) -> Vec<Place> {
+    /// For a session only its own zone has a way to it. It always goes to the same node while that lives: the one with the
+    /// highest hash of both, so that a node that comes or goes moves no session but its own. What concerns none goes to
+    /// the edge's own zone first.
+    fn places(&self, session: Option<(ZoneId, SessionId)>) -> Vec<Place> {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
         let mut places: Vec<(bool, u64, Place)> = known
             .iter()
-            .filter(|peer| peer.identity.has(self.1))
+            .filter(|peer| peer.identity.has(self.1) && session.is_none_or(|(zone, _)| zone == peer.identity.zone))
             .filter_map(|peer| {
                 let place = Place {
                     address: peer.address.clone()?,
                     node: peer.identity.node,
                 };
                 let mut hasher = DefaultHasher::new();
-                (session.map(|id| id.as_uuid()), peer.identity.node.as_uuid()).hash(&mut hasher);
+                (session.map(|(_, id)| id.as_uuid()), peer.identity.node.as_uuid()).hash(&mut hasher);
                 Some((peer.identity.zone != self.0.own.zone, u64::MAX - hasher.finish(), place))
             })
             .collect();

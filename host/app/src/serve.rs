@@ -135,8 +135,12 @@ pub(crate) async fn serve(conf: Conf, hooks: Arc<dyn SagaHooks>, stop: Cancellat
     let mut edge = None;
     if conf.has(NodeRole::DedicatedProxy) {
         let router = match (router, &others) {
-            (Some(router), _) => router,
-            (None, Some(others)) => others.upstream(NodeRole::ConnectionProxy, &tasks, &stop),
+            (Some(router), Some(others)) => {
+                let away = others.upstream(NodeRole::ConnectionProxy, &tasks, &stop);
+                away.routes_beside(router, control.own_zone())
+            }
+            (Some(router), None) => router,
+            (None, Some(others)) => others.upstream(NodeRole::ConnectionProxy, &tasks, &stop).routes(),
             (None, None) => anyhow::bail!("an edge needs a connection-proxy: in this process, or joined over rpc.listen"),
         };
         let (certificate, authority) = certificate(&conf, &data, &tasks, stop.clone())?;

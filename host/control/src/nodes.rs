@@ -115,19 +115,7 @@ pub async fn node_token(store: &Store, wish: &JoinTokenWish, now: SystemTime) ->
     let fingerprint = Fingerprint::of_pem(&certificate).ok_or(InternalCaError::Damaged)?;
     let token = JoinToken::generate(fingerprint).ok_or(NodeError::Random)?;
     let at = Timestamp::from(now);
-    let known = store.zones().await?.into_iter().find(|zone| zone.name == wish.zone);
-    let mut write = store.begin().await?;
-    let zone = match known {
-        Some(zone) => zone.id,
-        None => {
-            let zone = Zone {
-                id: ZoneId::from_uuid(random::id()),
-                name: wish.zone.clone(),
-            };
-            write.insert_zone(&zone).await?;
-            zone.id
-        }
-    };
+    let zone = zone_named(store, &wish.zone).await?;
     let record = JoinTokenRecord {
         hash: token.hash(),
         roles: wish.roles.clone(),
@@ -136,9 +124,33 @@ pub async fn node_token(store: &Store, wish: &JoinTokenWish, now: SystemTime) ->
         expires_at: at.plus(wish.lifetime),
         created_by: wish.created_by.clone(),
     };
+    let mut write = store.begin().await?;
     write.insert_join_token(&record, at).await?;
     write.commit().await?;
     Ok(token)
+}
+
+/// The zone of this name, made where it is missing. Of two that make it at once, one does.
+async fn zone_named(store: &Store, name: &str) -> Result<ZoneId, StoreError> {
+    let mut retried = false;
+    loop {
+        if let Some(zone) = store.zones().await?.into_iter().find(|zone| zone.name == name) {
+            return Ok(zone.id);
+        }
+        let zone = Zone {
+            id: ZoneId::from_uuid(random::id()),
+            name: name.into(),
+        };
+        let mut write = store.begin().await?;
+        match write.insert_zone(&zone).await {
+            Err(StoreError::Conflict(_)) if !retried => retried = true,
+            inserted => {
+                inserted?;
+                write.commit().await?;
+                return Ok(zone.id);
+            }
+        }
+    }
 }
 
 impl ControlPlane {

@@ -1,6 +1,7 @@
 //! Choosing nodes: the host filters, a plugin ranks, and where it can't, the built-in strategy does.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use gatewright_core::NodeId;
 use gatewright_core::capacity::Shortage;
@@ -13,6 +14,11 @@ use crate::error::Internal;
 use crate::plane::ControlPlane;
 use crate::plugins::engine::RankError;
 
+/// Why a node is not asked whose agent has no link to this web-app.
+const UNLINKED: &str = "its agent is not connected";
+/// How long a launch waits for such a link: agents dial again within that time after a web-app's start.
+const LINKING: Duration = Duration::from_secs(10);
+
 /// Where a session may go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Placed {
@@ -24,6 +30,8 @@ pub(crate) struct Placed {
     pub(crate) by: String,
     /// There are nodes to ask, and none of them has the image.
     pub(crate) image_missing: bool,
+    /// A node lives, but its agent's link to this web-app is not there.
+    pub(crate) unlinked: bool,
 }
 
 impl Placed {
@@ -120,14 +128,37 @@ pub(crate) fn built_in(record: &SessionRecord, candidates: &[RankCandidate]) -> 
 }
 
 impl ControlPlane {
-    /// Ranks the nodes for a session.
+    /// Ranks the nodes for a session. Where none can take it, but one is about to be linked, that is waited for.
     pub(crate) async fn place(&self, record: &SessionRecord) -> Result<Placed, Internal> {
+        let mut agents = self.0.agents_changed.subscribe();
+        let deadline = tokio::time::Instant::now() + LINKING;
+        loop {
+            let placed = self.place_now(record).await?;
+            if !placed.order.is_empty() || !placed.unlinked {
+                return Ok(placed);
+            }
+            if tokio::time::timeout_at(deadline, agents.changed()).await.is_err() {
+                return Ok(placed);
+            }
+        }
+    }
+
+    async fn place_now(&self, record: &SessionRecord) -> Result<Placed, Internal> {
         let zones: HashMap<_, _> = self.0.store.zones().await?.into_iter().map(|zone| (zone.id, zone.name)).collect();
         let mut placed = Placed::default();
         let mut candidates = Vec::new();
+        let removed = self.0.store.removed_members().await?;
         for node in self.0.store.nodes().await? {
-            match self.why_not(record, &node) {
-                Some(why) => placed.rejected.push((node.name, why)),
+            let why_not = if removed.contains(&node.id) {
+                Some("was removed".into())
+            } else {
+                self.why_not(record, &node)
+            };
+            match why_not {
+                Some(why) => {
+                    placed.unlinked |= why == UNLINKED;
+                    placed.rejected.push((node.name, why));
+                }
                 None => candidates.push(RankCandidate {
                     zone: zones.get(&node.zone).cloned().unwrap_or_default(),
                     has_image: node.images.contains(&record.image),
@@ -163,7 +194,7 @@ impl ControlPlane {
         } else if let Some(why) = &node.degraded {
             Some(format!("is degraded: {why}"))
         } else if self.agent(node.id).is_none() {
-            Some("its agent is not connected".into())
+            Some(UNLINKED.into())
         } else {
             None
         }

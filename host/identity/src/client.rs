@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use gatewright_core::ZoneId;
+
 /// The cookie that carries a ticket on a session's path.
 pub const TICKET_COOKIE: &str = "gatewright-ticket";
 
@@ -12,6 +14,10 @@ pub const SESSION_PREFIX: &str = "/session/";
 /// client says about itself in `Forwarded` or `X-Forwarded-For` is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddr(pub SocketAddr);
+
+/// The zone of the edge that a request came through, from the edge's certificate. In a request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EntryZone(pub ZoneId);
 
 /// The value of cookie `name` in one `Cookie` header (RFC 6265 5.4). None also where the name comes twice: a page on a
 /// sibling host may have planted one of them, and there is no telling which.

@@ -24,7 +24,7 @@ mod server_certificate;
 mod ticket;
 mod ticket_key;
 
-pub use client::{ClientAddr, SESSION_PREFIX, TICKET_COOKIE, cookie_value};
+pub use client::{ClientAddr, EntryZone, SESSION_PREFIX, TICKET_COOKIE, cookie_value};
 pub use fingerprint::Fingerprint;
 pub use internal_ca::{InternalCa, InternalCaError, NODE_CERTIFICATE_LIFETIME, NewInternalCa};
 pub use join_token::{InvalidJoinToken, JoinToken};

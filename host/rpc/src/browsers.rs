@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use gatewright_core::{NodeRole, SessionId};
-use gatewright_identity::ClientAddr;
+use gatewright_core::{NodeRole, SessionId, ZoneId};
+use gatewright_identity::{ClientAddr, EntryZone, VerifiedTicket};
 use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -32,11 +32,12 @@ const IDLE: usize = 64;
 const RELAY: usize = 64 * 1024;
 
 /// Answers an edge's requests until the stream ends.
-pub(crate) async fn serve<S>(stream: S, router: axum::Router, stop: CancellationToken)
+pub(crate) async fn serve<S>(stream: S, edge: ZoneId, router: axum::Router, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(EntryZone(edge));
         let client = request.headers_mut().remove(CLIENT);
         let client = client.and_then(|value| value.to_str().ok()?.parse::<SocketAddr>().ok());
         if let Some(client) = client {
@@ -77,8 +78,8 @@ pub struct Place {
 
 /// Knows where requests go, best place first.
 pub trait Upstreams: Send + Sync {
-    /// The places for a request that concerns `session`, or none in particular.
-    fn places(&self, session: Option<SessionId>) -> Vec<Place>;
+    /// The places for a request that concerns a session of a zone, or none in particular.
+    fn places(&self, session: Option<(ZoneId, SessionId)>) -> Vec<Place>;
 }
 
 /// Sends requests to a role of other processes.
@@ -112,6 +113,17 @@ impl RemoteUpstream {
         }
     }
 
+    /// As routes beside a connection proxy of this process, which serves the sessions of its zone.
+    pub fn routes_beside(self, own: axum::Router, zone: ZoneId) -> axum::Router {
+        let away = self.routes();
+        axum::Router::new().fallback(move |request: Request<Body>| {
+            let ticket = request.extensions().get::<VerifiedTicket>();
+            let here = ticket.is_none_or(|ticket| ticket.grant.zone == zone);
+            let router = if here { own.clone() } else { away.clone() };
+            async move { router.oneshot(request).await.unwrap_or_else(|never| match never {}) }
+        })
+    }
+
     /// As routes: an edge needs not know that they lead away.
     pub fn routes(self) -> axum::Router {
         axum::Router::new().fallback(move |request: Request<Body>| {
@@ -123,7 +135,8 @@ impl RemoteUpstream {
 
 impl Inner {
     async fn answer(self: Arc<Self>, request: Request<Body>) -> Response {
-        let session = session_of(request.uri().path());
+        let ticket = request.extensions().get::<VerifiedTicket>();
+        let session = ticket.map(|ticket| (ticket.grant.zone, ticket.grant.session));
         for place in self.upstreams.places(session) {
             match self.connection(&place).await {
                 Ok(sender) => return self.send(place, sender, request).await,
@@ -235,12 +248,4 @@ async fn relay(browser: OnUpgrade, upstream: OnUpgrade) {
     if let Err(error) = copy_bidirectional_with_sizes(&mut browser, &mut upstream, RELAY, RELAY).await {
         tracing::debug!(%error, "An upgraded connection ended early");
     }
-}
-
-fn session_of(path: &str) -> Option<SessionId> {
-    path.strip_prefix(gatewright_identity::SESSION_PREFIX)?
-        .split('/')
-        .next()?
-        .parse()
-        .ok()
 }

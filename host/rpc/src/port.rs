@@ -254,7 +254,7 @@ impl Shared {
                 if let Some(router) = router
                     && caller.may(Method::Http, About::All).is_ok()
                 {
-                    browsers::serve(stream, router.clone(), self.stop.clone()).await;
+                    browsers::serve(stream, peer.identity.zone, router.clone(), self.stop.clone()).await;
                 }
             }
         }

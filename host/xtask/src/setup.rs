@@ -64,6 +64,11 @@ const PACKAGES: &[Package] = &[
         unless: &[],
     },
     Package {
+        name: "iproute2",
+        from: Purpose::Test,
+        unless: &["ip"],
+    },
+    Package {
         name: "podman",
         from: Purpose::Test,
         unless: &["podman"],

@@ -58,12 +58,19 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     steps.step("control plane on postgresql", || {
         environment(workspace, &servers, cargo())
             .env("GATEWRIGHT_TEST_STORE", "postgres")
-            .args(["test", "--package", "gatewright-control", "--test", "control"])
+            .args(["test", "--workspace", "--test", "control"])
             .run()
     })?;
     // The stricter version of the example plugin is the same code with a feature.
     steps.step("cargo test: the strict clipboard plugin", || {
         cargo().args(["test", "--package", "dlp-clipboard", "--features", "strict"]).run()
+    })?;
+    // The same scenarios once more: two processes for each role, in two zones, on the server.
+    steps.step("suite with roles apart", || {
+        environment(workspace, &servers, cargo())
+            .env("GATEWRIGHT_TEST_LAYOUT", "apart")
+            .args(["test", "--workspace", "--test", "suite", "--", "--skip", "apart::"])
+            .run()
     })?;
     if workspace.join(BROWSER_TESTS).join("package.json").is_file() {
         steps.step("browser tests: dependencies", || web::install(workspace, BROWSER_TESTS))?;

@@ -10,13 +10,12 @@ use flate2::write::ZlibEncoder;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{Request, StatusCode};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::Product;
+use crate::Entrance;
 
 /// How long a test waits for something from the desktop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,8 +71,8 @@ pub struct Desktop {
 
 impl Desktop {
     /// Connects and finishes the handshake.
-    pub async fn connect(product: &Product, session: &str, cookie: &str) -> anyhow::Result<Self> {
-        let opened = Self::open(product, session, cookie, &product.origin).await?;
+    pub async fn connect(entrance: &Entrance, session: &str, cookie: &str) -> anyhow::Result<Self> {
+        let opened = Self::open(entrance, session, cookie, &entrance.origin).await?;
         let socket = opened.map_err(|status| anyhow::anyhow!("the upgrade was answered with {status}"))?;
         let mut desktop = Self {
             socket,
@@ -91,13 +90,11 @@ impl Desktop {
     }
 
     /// Asks for the upgrade alone, with any cookie and origin. The refusal's status where it is refused.
-    pub async fn open(product: &Product, session: &str, cookie: &str, origin: &str) -> anyhow::Result<Result<Socket, StatusCode>> {
-        let tcp = TcpStream::connect(("127.0.0.1", product.port)).await?;
-        tcp.set_nodelay(true)?;
-        let tls = TlsConnector::from(product.tls()).connect("localhost".try_into()?, tcp).await?;
-        let host = product.origin.trim_start_matches("https://");
+    pub async fn open(entrance: &Entrance, session: &str, cookie: &str, origin: &str) -> anyhow::Result<Result<Socket, StatusCode>> {
+        let tls = entrance.connect().await?;
+        let host = entrance.authority();
         let request = Request::get(format!("wss://{host}/session/{session}/vnc"))
-            .header("host", host)
+            .header("host", &host)
             .header("connection", "Upgrade")
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")

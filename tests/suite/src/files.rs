@@ -4,17 +4,15 @@ use anyhow::{Context as _, ensure};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-use crate::{Person, Product};
+use crate::{Entrance, Person};
 
 /// Sent in one request. The page does the same.
 const SLICE: usize = 8 << 20;
 
 /// Somebody at the files of a session.
 pub struct Files<'a> {
-    product: &'a Product,
+    entrance: &'a Entrance,
     person: &'a Person,
     session: String,
 }
@@ -22,9 +20,9 @@ pub struct Files<'a> {
 impl<'a> Files<'a> {
     /// The files of a session, for one of its people.
     #[must_use]
-    pub fn of(product: &'a Product, person: &'a Person, session: &str) -> Self {
+    pub fn of(entrance: &'a Entrance, person: &'a Person, session: &str) -> Self {
         Self {
-            product,
+            entrance,
             person,
             session: session.to_owned(),
         }
@@ -32,9 +30,9 @@ impl<'a> Files<'a> {
 
     async fn request(&self, method: Method, path: &str) -> anyhow::Result<reqwest::RequestBuilder> {
         let cookie = self.person.enter(&self.session).await?;
-        let url = format!("{}/session/{}/{path}", self.product.origin, self.session);
-        let request = self.product.http().request(method, url);
-        Ok(request.header("cookie", cookie).header("origin", &self.product.origin))
+        let url = format!("{}/session/{}/{path}", self.entrance.origin, self.session);
+        let request = self.entrance.http().request(method, url);
+        Ok(request.header("cookie", cookie).header("origin", &self.entrance.origin))
     }
 
     /// What lies in the folder.
@@ -93,13 +91,12 @@ impl<'a> Files<'a> {
     /// Sends the first bytes of an upload in a request that says it has more, then the connection is cut.
     pub async fn cut_off(&self, id: &str, whole: u64, bytes: &[u8]) -> anyhow::Result<()> {
         let cookie = self.person.enter(&self.session).await?;
-        let tcp = TcpStream::connect(("127.0.0.1", self.product.port)).await?;
-        let mut tls = TlsConnector::from(self.product.tls()).connect("localhost".try_into()?, tcp).await?;
+        let mut tls = self.entrance.connect().await?;
         let head = format!(
-            "PUT /session/{}/upload?id={id}&offset=0 HTTP/1.1\r\nhost: localhost:{port}\r\norigin: https://localhost:{port}\r\n\
+            "PUT /session/{}/upload?id={id}&offset=0 HTTP/1.1\r\nhost: {host}\r\norigin: https://{host}\r\n\
              cookie: {cookie}\r\ncontent-length: {whole}\r\n\r\n",
             self.session,
-            port = self.product.port,
+            host = self.entrance.authority(),
         );
         tls.write_all(head.as_bytes()).await?;
         tls.write_all(bytes).await?;

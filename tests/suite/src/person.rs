@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{Desktop, Product};
+use crate::{Desktop, Entrance};
 
 /// How long a launch may take on a loaded machine.
 const LAUNCH: Duration = Duration::from_secs(120);
@@ -22,11 +22,11 @@ pub struct Person {
 
 impl Person {
     /// Logs in.
-    pub async fn login(product: &Product, name: &str, password: &str) -> anyhow::Result<Self> {
-        let answer = product
+    pub async fn login(entrance: &Entrance, name: &str, password: &str) -> anyhow::Result<Self> {
+        let answer = entrance
             .http()
-            .post(format!("{}/api/v1/login", product.origin))
-            .header("origin", &product.origin)
+            .post(format!("{}/api/v1/login", entrance.origin))
+            .header("origin", &entrance.origin)
             .json(&json!({ "username": name, "password": password }))
             .send()
             .await?;
@@ -41,11 +41,21 @@ impl Person {
         let me: Value = answer.json().await?;
         let csrf = me.get("csrf_token").and_then(Value::as_str).context("no CSRF token")?.to_owned();
         Ok(Self {
-            http: product.http().clone(),
-            origin: product.origin.clone(),
+            http: entrance.http().clone(),
+            origin: entrance.origin.clone(),
             cookie,
             csrf,
         })
+    }
+
+    /// The same login through another edge.
+    #[must_use]
+    pub fn at(&self, entrance: &Entrance) -> Self {
+        Self {
+            http: entrance.http().clone(),
+            origin: entrance.origin.clone(),
+            ..self.clone()
+        }
     }
 
     /// A request with this person's login.
@@ -127,9 +137,9 @@ impl Person {
     }
 
     /// Connects to a session's desktop.
-    pub async fn connect(&self, product: &Product, session: &str) -> anyhow::Result<Desktop> {
+    pub async fn connect(&self, entrance: &Entrance, session: &str) -> anyhow::Result<Desktop> {
         let cookie = self.enter(session).await?;
-        Desktop::connect(product, session, &cookie).await
+        Desktop::connect(entrance, session, &cookie).await
     }
 
     /// Uploads a plugin, as fast as the product lets somebody. The status and the answer.

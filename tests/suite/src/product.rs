@@ -1,21 +1,18 @@
-//! The product in a process of its own, on a data folder of its own.
+//! The product, in one process or in many, in a home of its own.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::{Engine, EngineKind, Person};
+use crate::apart::{DRIVER, Processes, Start};
+use crate::process::Process;
+use crate::{Engine, EngineKind, Entrance, Home, Layout, Person};
 
-/// How long a start may take on a loaded machine.
-const START: Duration = Duration::from_secs(120);
+/// The file in a home that says more than the command line: which engine.
+const CONFIGURATION: &str = "gatewright.toml";
 
 /// What to do in the saga, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub enum Hook {
 }
 
 impl Hook {
-    fn env(&self) -> String {
+    pub(crate) fn env(&self) -> String {
         match self {
             Self::Fail(step) => format!("fail:{step}"),
             Self::KillBefore(step) => format!("kill-before:{step}"),
@@ -38,166 +35,118 @@ impl Hook {
     }
 }
 
-/// A running product. Dropped without [`Product::stop`], its process is killed.
+/// A running product. Dropped without [`Product::stop`], it is killed. It is used through its entrance.
 pub struct Product {
-    child: Child,
-    dir: Arc<TempDir>,
+    // Before the home: processes go before what they stand on.
+    running: Running,
+    home: Arc<Home>,
     engine: Engine,
-    /// `https://localhost:<port>`
-    pub origin: String,
-    /// Its port on the loopback.
-    pub port: u16,
+    entrance: Entrance,
     passwords: Vec<(String, String)>,
-    http: reqwest::Client,
-    tls: Arc<rustls::ClientConfig>,
+}
+
+enum Running {
+    Together(Process),
+    Apart(Processes),
+}
+
+impl Deref for Product {
+    type Target = Entrance;
+
+    fn deref(&self) -> &Entrance {
+        &self.entrance
+    }
 }
 
 impl Product {
-    /// Starts on an empty data folder.
+    /// Starts in an empty home.
     pub async fn start() -> anyhow::Result<Self> {
-        Self::start_in(Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?), None, &[]).await
+        Self::start_with(&[]).await
     }
 
-    /// Starts on an empty data folder, with more arguments for `serve`.
+    /// Starts in an empty home, with more arguments for `serve`.
     pub async fn start_with(arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::start_in(
-            Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?),
-            None,
-            arguments,
-        )
-        .await
+        Self::start_in(Arc::new(Home::new().await?), None, arguments).await
     }
 
-    /// Starts on an empty data folder and an engine of that kind.
+    /// Starts in an empty home; its engine is of that kind.
     pub async fn start_on(kind: EngineKind) -> anyhow::Result<Self> {
-        let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
-        let engine = Engine::connect_to(kind).await?;
-        Self::start_program_on(&binary()?, dir, engine, None, &[]).await
+        let home = Arc::new(Home::new().await?);
+        Self::start_program_on(&binary()?, home, Engine::connect_to(kind).await?, None, &[]).await
     }
 
-    /// Starts on an empty data folder with this configuration file, which names its engine. The engine that
+    /// Starts in an empty home with the roles in processes of their own, whatever layout is chosen; its engine is of that
+    /// kind.
+    pub async fn start_apart(kind: EngineKind) -> anyhow::Result<Self> {
+        let home = Arc::new(Home::of(Layout::Apart).await?);
+        Self::start_program_on(&binary()?, home, Engine::connect_to(kind).await?, None, &[]).await
+    }
+
+    /// Starts in an empty home, in one process, with this configuration file, which names its engine. The engine that
     /// [`Self::engine`] gives is not the one then.
     pub async fn start_configured(configuration: &str) -> anyhow::Result<Self> {
-        let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
-        let engine = Engine::connect().await?;
-        Self::launch(&binary()?, dir, engine, Some(configuration), None, &[]).await
+        let home = Arc::new(Home::of(Layout::Together).await?);
+        std::fs::write(home.path().join(CONFIGURATION), configuration)?;
+        Self::start_program_on(&binary()?, home, Engine::connect().await?, None, &[]).await
     }
 
-    /// Starts another build of the product, which knows no hooks, on an empty data folder.
+    /// Starts another build of the product, which knows no hooks, in an empty home.
     pub async fn start_program(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        let dir = Arc::new(tempfile::Builder::new().prefix("gatewright-suite-").tempdir()?);
-        Self::start_program_in(program, dir, None, arguments).await
+        let home = Arc::new(Home::new().await?);
+        Self::start_program_on(program, home, Engine::connect().await?, None, arguments).await
     }
 
-    /// Starts on a data folder that an earlier product has left, with a hook or none.
-    pub async fn start_in(dir: Arc<TempDir>, hook: Option<Hook>, arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::start_program_in(&binary()?, dir, hook, arguments).await
-    }
-
-    async fn start_program_in(program: &Path, dir: Arc<TempDir>, hook: Option<Hook>, arguments: &[&str]) -> anyhow::Result<Self> {
-        let engine = Engine::connect().await?;
-        Self::start_program_on(program, dir, engine, hook, arguments).await
+    /// Starts in a home that an earlier product has left, with a hook or none.
+    pub async fn start_in(home: Arc<Home>, hook: Option<Hook>, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_program_on(&binary()?, home, Engine::connect().await?, hook, arguments).await
     }
 
     async fn start_program_on(
         program: &Path,
-        dir: Arc<TempDir>,
+        home: Arc<Home>,
         engine: Engine,
-        hook: Option<Hook>,
-        arguments: &[&str],
-    ) -> anyhow::Result<Self> {
-        // As an operator says it: the runtime, and the engine's socket; its language follows from the runtime.
-        let podman = format!("[agent]\nruntime = \"runtime-podman\"\nengine = \"{}\"\n", engine.address());
-        let configuration = (engine.kind() == EngineKind::Podman).then_some(podman);
-        Self::launch(program, dir, engine, configuration.as_deref(), hook, arguments).await
-    }
-
-    async fn launch(
-        program: &Path,
-        dir: Arc<TempDir>,
-        engine: Engine,
-        configuration: Option<&str>,
         hook: Option<Hook>,
         arguments: &[&str],
     ) -> anyhow::Result<Self> {
         let guests = guests_dir()?;
-        let mut command = Command::new(program);
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(dir.path())
-            .args(arguments)
-            .env("GATEWRIGHT_DOCKER_HOST", engine.address())
-            .env("GATEWRIGHT_GUESTS_DIR", &guests)
-            .env_remove("GATEWRIGHT_CONFIG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(
-                std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(dir.path().join("test.log"))?,
-            )
-            .kill_on_drop(true);
-        if let Some(configuration) = configuration {
-            let conf = dir.path().join("gatewright.toml");
-            std::fs::write(&conf, configuration)?;
-            command.env_remove("GATEWRIGHT_DOCKER_HOST").env("GATEWRIGHT_CONFIG", conf);
-        }
-        if let Some(hook) = hook {
-            command.env("GATEWRIGHT_SUITE_HOOK", hook.env());
-        }
-        let mut child = command.spawn().context("the product could not be started")?;
-        let stdout = child.stdout.take().context("no standard output")?;
-        let origin = match tokio::time::timeout(START, address(stdout)).await {
-            Ok(Ok(origin)) => origin,
-            outcome => {
-                let log = std::fs::read_to_string(dir.path().join("test.log")).unwrap_or_default();
-                bail!("the product did not come up ({:?}):\n{log}", outcome.map(|inner| inner.err()));
-            }
+        let start = Start {
+            program,
+            guests: &guests,
+            hook,
+            arguments,
         };
-        let port = origin.rsplit(':').next().and_then(|port| port.parse().ok()).context("no port")?;
-        let ca = std::fs::read(find_ca(dir.path())?)?;
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(&ca)?)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        // Another product in the same test process may have done it.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let http = reqwest::Client::builder()
-            .tls_certs_only([reqwest::Certificate::from_pem(&ca)?])
-            .build()?;
-        let passwords = passwords(dir.path())?;
+        let (running, entrance) = if home.apart.is_some() {
+            let processes = match home.take_survivors() {
+                Some(survivors) => survivors.driven_again(&home, start).await?,
+                None => Processes::start(&home, start).await?,
+            };
+            let entrance = processes.entrance(&home, engine.kind())?;
+            (Running::Apart(processes), entrance)
+        } else {
+            let process = together(&home, &engine, start).await?;
+            let origin = process.origin.clone().context("the box names no address")?;
+            (Running::Together(process), Entrance::new(origin, home.path())?)
+        };
+        // Where two web-apps start at once, one of them makes the first accounts.
+        let passwords = passwords(&home.data_dir("web-app-1"))?;
         Ok(Self {
-            child,
-            dir,
+            running,
+            home,
             engine,
-            origin,
-            port,
+            entrance,
             passwords,
-            http,
-            tls: Arc::new(tls),
         })
     }
 
     /// Logs in as `admin` or `demo` with the password of the first start.
     pub async fn login(&self, name: &str) -> anyhow::Result<Person> {
+        self.login_at(&self.entrance, name).await
+    }
+
+    /// The same through another entrance.
+    pub async fn login_at(&self, entrance: &Entrance, name: &str) -> anyhow::Result<Person> {
         let password = self.passwords.iter().find(|(known, _)| known == name).map(|(_, password)| password);
-        Person::login(self, name, password.context("no such seeded person")?).await
-    }
-
-    /// A client that trusts this product's certificate. It keeps no cookies.
-    #[must_use]
-    pub fn http(&self) -> &reqwest::Client {
-        &self.http
-    }
-
-    /// A TLS configuration that trusts this product's certificate.
-    #[must_use]
-    pub fn tls(&self) -> Arc<rustls::ClientConfig> {
-        Arc::clone(&self.tls)
+        Person::login(entrance, name, password.context("no such seeded person")?).await
     }
 
     /// The engine that its sessions run on.
@@ -206,62 +155,156 @@ impl Product {
         &self.engine
     }
 
-    /// Its data folder.
+    /// Where it lives.
     #[must_use]
-    pub fn data_dir(&self) -> &Path {
-        self.dir.path()
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
-    /// Its process.
+    /// The data folder of the connection proxy.
+    #[must_use]
+    pub fn proxy_dir(&self) -> PathBuf {
+        self.home.data_dir("proxy-1")
+    }
+
+    /// The process that session traffic passes.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.child.id()
+        match &self.running {
+            Running::Together(process) => process.pid(),
+            Running::Apart(processes) => processes.named("proxy-1").ok()?.pid(),
+        }
     }
 
     /// What it logged.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.path().join("test.log")).unwrap_or_default()
+        match &self.running {
+            Running::Together(process) => process.log(),
+            Running::Apart(processes) => processes.log(),
+        }
     }
 
-    /// Asks it to stop, waits, and gives the data folder back. Sessions live on: whoever does not start it again
-    /// ends them first.
-    pub async fn stop(mut self) -> anyhow::Result<Arc<TempDir>> {
-        let pid = self.child.id().context("it has ended already")?;
-        let asked = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
-        ensure!(asked.success(), "kill failed");
-        let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await??;
-        ensure!(status.success(), "it ended with {status}:\n{}", self.log());
-        Ok(Arc::clone(&self.dir))
+    /// The entrance of the zone with this engine.
+    pub fn entrance_of(&self, kind: EngineKind) -> anyhow::Result<Entrance> {
+        self.apart()?.entrance(&self.home, kind)
+    }
+
+    /// Runs the product's command line where its first web-app runs.
+    pub async fn operate(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.apart()?.operate(&self.home, arguments).await
+    }
+
+    /// Kills one process of those that stand apart.
+    pub async fn kill_one(&mut self, name: &str) -> anyhow::Result<()> {
+        self.apart_mut()?.take(name)?.kill().await
+    }
+
+    /// Starts it again.
+    pub async fn start_again(&mut self, name: &str) -> anyhow::Result<()> {
+        let home = Arc::clone(&self.home);
+        self.apart_mut()?.again(&home, name).await
+    }
+
+    /// Cuts the cable of one process that stands apart.
+    pub async fn unplug(&self, name: &str) -> anyhow::Result<()> {
+        self.apart()?.plug(&self.home, name, false).await
+    }
+
+    /// Plugs it in again.
+    pub async fn plug(&self, name: &str) -> anyhow::Result<()> {
+        self.apart()?.plug(&self.home, name, true).await
+    }
+
+    fn apart(&self) -> anyhow::Result<&Processes> {
+        match &self.running {
+            Running::Apart(processes) => Ok(processes),
+            Running::Together(_) => bail!("all roles are in one process"),
+        }
+    }
+
+    fn apart_mut(&mut self) -> anyhow::Result<&mut Processes> {
+        match &mut self.running {
+            Running::Apart(processes) => Ok(processes),
+            Running::Together(_) => bail!("all roles are in one process"),
+        }
+    }
+
+    /// Asks it to stop, waits, and gives the home back. Sessions live on: whoever does not start it again ends them first.
+    pub async fn stop(self) -> anyhow::Result<Arc<Home>> {
+        match self.running {
+            Running::Together(process) => process.stop().await?,
+            Running::Apart(processes) => {
+                for process in processes.into_all() {
+                    process.stop().await?;
+                }
+            }
+        }
+        Ok(self.home)
     }
 
     /// Kills it, as a power cut does.
-    pub async fn kill(mut self) -> anyhow::Result<Arc<TempDir>> {
-        self.child.kill().await?;
-        Ok(Arc::clone(&self.dir))
+    pub async fn kill(self) -> anyhow::Result<Arc<Home>> {
+        match self.running {
+            Running::Together(process) => process.kill().await?,
+            Running::Apart(processes) => {
+                for process in processes.into_all() {
+                    process.kill().await?;
+                }
+            }
+        }
+        Ok(self.home)
     }
 
-    /// Waits until it ends by itself.
-    pub async fn ended(mut self) -> anyhow::Result<Arc<TempDir>> {
-        tokio::time::timeout(Duration::from_secs(120), self.child.wait()).await??;
-        Ok(Arc::clone(&self.dir))
+    /// Waits until the process that drives sessions ends by itself. Where others stand apart, they go on until somebody
+    /// starts in the home again.
+    pub async fn ended(self) -> anyhow::Result<Arc<Home>> {
+        match self.running {
+            Running::Together(process) => process.ended().await?,
+            Running::Apart(mut processes) => {
+                processes.take(DRIVER)?.ended().await?;
+                self.home.keep_survivors(processes);
+            }
+        }
+        Ok(self.home)
+    }
+
+    /// Stops the process that drives sessions. Where others stand apart, they go on as with [`Self::ended`].
+    pub async fn stop_driver(self) -> anyhow::Result<Arc<Home>> {
+        match self.running {
+            Running::Together(process) => process.stop().await?,
+            Running::Apart(mut processes) => {
+                processes.take(DRIVER)?.stop().await?;
+                self.home.keep_survivors(processes);
+            }
+        }
+        Ok(self.home)
     }
 }
 
-async fn address(stdout: tokio::process::ChildStdout) -> anyhow::Result<String> {
-    let mut lines = BufReader::new(stdout).lines();
-    let mut found = None;
-    while let Some(line) = lines.next_line().await? {
-        if let Some((_, rest)) = line.split_once("Open      ") {
-            found = rest.split_whitespace().next().map(str::to_owned);
-        }
-        if line.starts_with('└') {
-            // Whoever writes to a closed pipe fails: the rest is read and thrown away.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return found.context("the box names no address");
-        }
+/// All roles in one process.
+async fn together(home: &Home, engine: &Engine, start: Start<'_>) -> anyhow::Result<Process> {
+    let mut command = Command::new(start.program);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(home.path())
+        .args(start.arguments)
+        .env("GATEWRIGHT_DOCKER_HOST", engine.address())
+        .env("GATEWRIGHT_GUESTS_DIR", start.guests)
+        .env_remove("GATEWRIGHT_CONFIG");
+    let conf = home.path().join(CONFIGURATION);
+    if engine.kind() == EngineKind::Podman {
+        // As an operator says it: the runtime, and the engine's socket; its language follows from the runtime.
+        let address = engine.address();
+        std::fs::write(&conf, format!("[agent]\nruntime = \"runtime-podman\"\nengine = \"{address}\"\n"))?;
     }
-    bail!("it ended before it was up")
+    if conf.exists() {
+        command.env_remove("GATEWRIGHT_DOCKER_HOST").env("GATEWRIGHT_CONFIG", conf);
+    }
+    if let Some(hook) = start.hook {
+        command.env("GATEWRIGHT_SUITE_HOOK", hook.env());
+    }
+    Process::start(command, "the product", home.path(), "└").await
 }
 
 /// The product with hooks, built beside this test or benchmark.
@@ -286,12 +329,6 @@ fn guests_dir() -> anyhow::Result<PathBuf> {
         "plugins are not built: cargo xtask guests"
     );
     Ok(dir.canonicalize()?)
-}
-
-fn find_ca(data_dir: &Path) -> anyhow::Result<PathBuf> {
-    let ca = data_dir.join("public-ca").join("public-ca.pem");
-    ensure!(ca.is_file(), "no certificate authority at {}", ca.display());
-    Ok(ca)
 }
 
 fn passwords(data_dir: &Path) -> anyhow::Result<Vec<(String, String)>> {

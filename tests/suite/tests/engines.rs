@@ -51,7 +51,7 @@ async fn work_in_a_session(kind: EngineKind) {
 }
 
 fn folder(product: &Product, session: &str) -> std::path::PathBuf {
-    product.data_dir().join("sessions").join(session)
+    product.home().session_folder(session)
 }
 
 /// Types a command that writes a file, until the file is there: the shell may not be there yet, and what is typed before

@@ -5,7 +5,6 @@ use std::time::Duration;
 use gatewright_core::RuleId;
 use gatewright_core::gate::Gate;
 use gatewright_core::record::{Rule, RuleEffect, RuleTarget};
-use gatewright_database::Store;
 use gatewright_suite::{Engine, Files, Product};
 use http::StatusCode;
 use serde_json::json;
@@ -67,7 +66,7 @@ async fn risen(product: &Product, work: impl Future<Output = ()>) -> usize {
 async fn strict() -> Product {
     let first = Product::start().await.unwrap();
     let dir = first.stop().await.unwrap();
-    let store = Store::open(&dir.path().join("gatewright.db")).await.unwrap();
+    let store = dir.store().await.unwrap();
     let rule = |gate, plugin: &str, config| Rule {
         id: RuleId::from_uuid(Uuid::now_v7()),
         name: format!("test of {plugin}"),
@@ -366,7 +365,7 @@ async fn large_files_take_no_memory_and_what_must_not_pass_leaves_nothing() {
         "{words}"
     );
     assert_eq!(names_inside(&engine, &session).await, ["text.txt"]);
-    assert_eq!(std::fs::read_dir(product.data_dir().join("spool")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(product.proxy_dir().join("spool")).unwrap().count(), 0);
 
     demo.end(&session).await.unwrap();
     engine.gone(&session).await.unwrap();

@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 const INSIDE: u32 = 1000;
 
 fn socket_of(product: &Product, session: &str) -> PathBuf {
-    product.data_dir().join("sessions").join(session).join("vnc.sock")
+    product.home().session_folder(session).join("vnc.sock")
 }
 
 /// Puts a desktop of the test's own in the place of the session's, as a program in the container can.
@@ -39,7 +39,7 @@ async fn a_planted_link_is_not_followed() {
     let session = demo.launch("Terminal").await.unwrap();
     let socket = socket_of(&product, &session);
     // Where the link leads: a socket of the host's, as the engine's is.
-    let elsewhere = product.data_dir().join("elsewhere.sock");
+    let elsewhere = product.home().path().join("elsewhere.sock");
     let listener = UnixListener::bind(&elsewhere).unwrap();
     std::fs::remove_file(&socket).unwrap();
     symlink(&elsewhere, &socket).unwrap();

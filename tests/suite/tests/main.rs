@@ -3,6 +3,7 @@
 //! One binary: linking it is the slow part. The tests share the engine and nothing else.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod apart;
 mod clipboard;
 mod engines;
 mod files;

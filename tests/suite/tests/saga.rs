@@ -3,20 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright_suite::{Engine, Hook, Person, Product};
-use tempfile::TempDir;
+use gatewright_suite::{Engine, Home, Hook, Person, Product};
 
 const LAUNCH: [&str; 6] = ["place", "reserve", "create", "start", "wait-ready", "ready"];
 const TEARDOWN: [&str; 3] = ["disconnect", "destroy", "finish"];
 
-fn folder() -> Arc<TempDir> {
-    Arc::new(tempfile::Builder::new().prefix("gatewright-saga-").tempdir().unwrap())
+async fn home() -> Arc<Home> {
+    Arc::new(Home::new().await.unwrap())
 }
 
 /// Nothing of the session is left, neither in the engine nor on the disk, and nobody thinks that it runs.
 async fn clean(product: &Product, person: &Person, session: &str) {
     product.engine().gone(session).await.unwrap();
-    assert!(!product.data_dir().join("sessions").join(session).exists(), "its folder is left");
+    assert!(!product.home().session_folder(session).exists(), "its folder is left");
     let sessions = person.get("/api/v1/sessions").await.unwrap();
     for item in sessions["items"].as_array().unwrap() {
         assert!(matches!(item["state"].as_str(), Some("ended" | "failed")), "a phantom: {item}");
@@ -25,14 +24,12 @@ async fn clean(product: &Product, person: &Person, session: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_that_fails_is_undone_and_says_so() {
+    let mut home = home().await;
     for step in LAUNCH {
-        let product = Product::start_in(folder(), Some(Hook::Fail(step.into())), &[]).await.unwrap();
+        let product = Product::start_in(home, Some(Hook::Fail(step.into())), &[]).await.unwrap();
         let demo = product.login("demo").await.unwrap();
         let session = demo.request_session("Terminal").await.unwrap();
-        let last = demo
-            .wait_for(&session, |state| matches!(state, "ready" | "ended" | "failed"))
-            .await
-            .unwrap();
+        let last = demo.wait_for(&session, |state| matches!(state, "ended" | "failed")).await.unwrap();
         assert_eq!(last["state"], "failed", "{step}: {last}");
         assert!(!last["end"]["text"].as_str().unwrap_or_default().is_empty(), "{step}: {last}");
         clean(&product, &demo, &session).await;
@@ -40,24 +37,25 @@ async fn a_step_that_fails_is_undone_and_says_so() {
         let session = demo.launch("Terminal").await.unwrap();
         demo.end(&session).await.unwrap();
         clean(&product, &demo, &session).await;
-        product.stop().await.unwrap();
+        home = product.stop_driver().await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_teardown_step_that_fails_is_tried_again() {
+    let mut home = home().await;
     for step in TEARDOWN {
-        let product = Product::start_in(folder(), Some(Hook::Fail(step.into())), &[]).await.unwrap();
+        let product = Product::start_in(home, Some(Hook::Fail(step.into())), &[]).await.unwrap();
         let demo = product.login("demo").await.unwrap();
         let session = demo.launch("Terminal").await.unwrap();
         demo.end(&session).await.unwrap();
         clean(&product, &demo, &session).await;
-        product.stop().await.unwrap();
+        home = product.stop_driver().await.unwrap();
     }
 }
 
-async fn after_restart(dir: Arc<TempDir>, what: &str) {
-    let product = Product::start_in(dir, None, &[]).await.unwrap();
+async fn after_restart(home: Arc<Home>, what: &str) -> Arc<Home> {
+    let product = Product::start_in(home, None, &[]).await.unwrap();
     let demo = product.login("demo").await.unwrap();
     let sessions = demo.get("/api/v1/sessions").await.unwrap();
     for item in sessions["items"].as_array().unwrap() {
@@ -76,13 +74,17 @@ async fn after_restart(dir: Arc<TempDir>, what: &str) {
         }
         clean(&product, &demo, session).await;
     }
-    product.stop().await.unwrap();
+    product.stop_driver().await.unwrap()
 }
 
 /// The engine must not even keep what no database knows of.
-async fn nothing_of(engine: &Engine, dir: &TempDir) {
-    let folder = dir.path().join("sessions");
-    let left: Vec<_> = std::fs::read_dir(&folder).map(|d| d.flatten().collect()).unwrap_or_default();
+async fn nothing_of(engine: &Engine, home: &Home) {
+    let folders = home.session_folders();
+    let left = folders
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flatten()
+        .flatten();
     for entry in left {
         let session = entry.file_name().to_string_lossy().into_owned();
         assert!(engine.containers(&session).await.unwrap().is_empty(), "{session} is an orphan");
@@ -92,16 +94,16 @@ async fn nothing_of(engine: &Engine, dir: &TempDir) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_step_of_a_launch_nothing_is_left_after_a_restart() {
     let engine = Engine::connect().await.unwrap();
+    let mut home = home().await;
     for step in LAUNCH {
         for hook in [Hook::KillBefore(step.into()), Hook::KillAfter(step.into())] {
             let what = format!("{hook:?}");
-            let product = Product::start_in(folder(), Some(hook), &[]).await.unwrap();
+            let product = Product::start_in(home, Some(hook), &[]).await.unwrap();
             let demo = product.login("demo").await.unwrap();
             // The process may be gone before it could answer.
             let _ = demo.request_session("Terminal").await;
-            let dir = product.ended().await.unwrap();
-            after_restart(Arc::clone(&dir), &what).await;
-            nothing_of(&engine, &dir).await;
+            home = after_restart(product.ended().await.unwrap(), &what).await;
+            nothing_of(&engine, &home).await;
         }
     }
 }
@@ -109,16 +111,16 @@ async fn killed_at_any_step_of_a_launch_nothing_is_left_after_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_step_of_an_end_nothing_is_left_after_a_restart() {
     let engine = Engine::connect().await.unwrap();
+    let mut home = home().await;
     for step in TEARDOWN {
         for hook in [Hook::KillBefore(step.into()), Hook::KillAfter(step.into())] {
             let what = format!("{hook:?}");
-            let product = Product::start_in(folder(), Some(hook), &[]).await.unwrap();
+            let product = Product::start_in(home, Some(hook), &[]).await.unwrap();
             let demo = product.login("demo").await.unwrap();
             let session = demo.launch("Terminal").await.unwrap();
             let _ = demo.end(&session).await;
-            let dir = product.ended().await.unwrap();
-            after_restart(Arc::clone(&dir), &what).await;
-            nothing_of(&engine, &dir).await;
+            home = after_restart(product.ended().await.unwrap(), &what).await;
+            nothing_of(&engine, &home).await;
         }
     }
 }
@@ -129,7 +131,7 @@ async fn an_open_session_outlives_the_host() {
     let demo = product.login("demo").await.unwrap();
     let session = demo.launch("Terminal").await.unwrap();
     let mut desktop = demo.connect(&product, &session).await.unwrap();
-    let file = product.data_dir().join("sessions").join(&session).join("transfer").join("before");
+    let file = product.home().session_folder(&session).join("transfer").join("before");
     // The shell may not be there yet; what is typed before that is lost, and typing it twice does no harm.
     let mut attempts = 0;
     while std::fs::read_to_string(&file).unwrap_or_default() != "alive\n" {

@@ -86,7 +86,10 @@ async fn a_session_is_worked_in_on_an_engine_that_the_product_does_not_know() {
     demo.end(&session).await.unwrap();
     assert_eq!(engine.boxes(), 0);
     assert!(!Path::new(&format!("/proc/{program}")).exists());
-    assert!(!product.data_dir().join("sessions").join(&session).exists(), "its folder is left");
+    assert!(
+        !product.home().path().join("sessions").join(&session).exists(),
+        "its folder is left"
+    );
     let node = node(product).await;
     assert_eq!(node.engine, "toy 0.3 (unguarded engine)");
     assert_eq!(node.degraded, None);

@@ -1,7 +1,7 @@
 //! Asking for a session, and asking for its end.
 
 use gatewright_core::session::EndReason;
-use gatewright_core::{SessionId, Timestamp, UserId, WorkspaceId};
+use gatewright_core::{SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
 use gatewright_database::{Constraint, NewSession, SessionRecord, StoreError, Write};
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ pub struct LaunchRequest {
     pub key: Option<Uuid>,
     /// The client's address as the edge saw it.
     pub client: String,
+    /// The zone of the edge that it came through: the session is placed there, if a node of that zone lives.
+    pub zone: Option<ZoneId>,
 }
 
 /// Why a session was not even requested.
@@ -78,7 +80,7 @@ impl ControlPlane {
             image: workspace.image,
             network: workspace.network,
             resources: workspace.resources,
-            zone: self.0.zone,
+            zone: self.launch_zone(request.zone).await?,
             client: request.client,
         };
         let mut write = self.0.store.begin().await?;
@@ -113,6 +115,21 @@ impl ControlPlane {
     /// Whether a user may have sessions.
     pub(crate) async fn is_enabled(&self, user: UserId) -> Result<bool, StoreError> {
         Ok(self.0.store.user(user).await?.is_some_and(|user| user.user.enabled))
+    }
+
+    /// Where a session is to run: near its person, else with the control plane, else wherever a node lives.
+    async fn launch_zone(&self, wished: Option<ZoneId>) -> Result<ZoneId, StoreError> {
+        let nodes = self.0.store.nodes().await?;
+        let removed = self.0.store.removed_members().await?;
+        let living: Vec<ZoneId> = nodes
+            .iter()
+            .filter(|node| !removed.contains(&node.id) && self.now().since(node.seen_at) <= self.0.config.node_timeout)
+            .map(|node| node.zone)
+            .collect();
+        let preferred = [wished, Some(self.0.zone)].into_iter().flatten();
+        let found = preferred.chain(living.iter().copied()).find(|zone| living.contains(zone));
+        // None lives: the message is the same for every zone.
+        Ok(found.or(wished).unwrap_or(self.0.zone))
     }
 
     async fn requested_before(&self, user: UserId, key: Option<Uuid>) -> Result<Option<SessionRecord>, StoreError> {

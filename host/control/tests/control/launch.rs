@@ -215,6 +215,7 @@ async fn the_same_request_is_the_same_session_and_there_is_a_limit() {
         workspace,
         key: key.map(Uuid::from_u128),
         client: String::new(),
+        zone: None,
     };
     let terminal = plane.workspace("Terminal").await;
     let (one, same) = tokio::join!(
@@ -273,6 +274,7 @@ async fn ending_and_disabling_close_open_streams() {
         workspace: terminal,
         key: None,
         client: String::new(),
+        zone: None,
     };
     let refused = plane.control.launch(&who, late).await.unwrap_err();
     assert!(matches!(refused, LaunchError::Unavailable(_)), "{refused}");

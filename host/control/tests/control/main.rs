@@ -8,6 +8,7 @@ mod hooks;
 mod launch;
 mod limits;
 mod login;
+mod nodes;
 mod plugins;
 mod reconcile;
 mod seed;

@@ -169,6 +169,7 @@ impl Plane {
             workspace: self.workspace("Terminal").await,
             key: None,
             client: "192.0.2.7".into(),
+            zone: None,
         };
         self.control.launch(&who, request).await.unwrap().id
     }

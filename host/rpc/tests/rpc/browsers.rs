@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::routing::{get, post};
-use gatewright_core::{NodeRole, SessionId};
+use gatewright_core::{NodeRole, SessionId, ZoneId};
 use gatewright_identity::ClientAddr;
 use gatewright_rpc::{Members, Place, RemoteUpstream, Services, Upstreams};
 use http::{Request, StatusCode, header};
@@ -18,7 +18,7 @@ use crate::world::{World, identity, node};
 struct Fixed(Vec<Place>);
 
 impl Upstreams for Fixed {
-    fn places(&self, _: Option<SessionId>) -> Vec<Place> {
+    fn places(&self, _: Option<(ZoneId, SessionId)>) -> Vec<Place> {
         self.0.clone()
     }
 }

@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use gatewright_core::gate::Gate;
 use gatewright_core::record::{RuleEffect, RuleTarget};
-use gatewright_database::Store;
-use gatewright_suite::{Desktop, Engine, Heard, Person, Product};
+use gatewright_suite::{Desktop, Engine, Heard, Home, Person, Product};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::{CARD, connected, copy_inside, paste_as_is, paste_inside};
 
@@ -92,8 +90,8 @@ fn kinds() -> Vec<Kind> {
 
 /// The seeded rules with other configurations: `Sales` may copy up to 4 MiB with card numbers taken out, the rest of the
 /// people nothing with a card number in it.
-async fn set_rules(dir: &TempDir) {
-    let store = Store::open(&dir.path().join("gatewright.db")).await.unwrap();
+async fn set_rules(home: &Home) {
+    let store = home.store().await.unwrap();
     let groups = store.groups().await.unwrap();
     let mut write = store.begin().await.unwrap();
     for rule in store.rules().await.unwrap() {
@@ -192,9 +190,9 @@ fn head(text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_text_both_ways_allowed_redacted_and_denied() {
-    let dir: Arc<TempDir> = Product::start().await.unwrap().stop().await.unwrap();
-    set_rules(&dir).await;
-    let product = Product::start_in(dir, None, &[]).await.unwrap();
+    let home: Arc<Home> = Product::start().await.unwrap().stop().await.unwrap();
+    set_rules(&home).await;
+    let product = Product::start_in(home, None, &[]).await.unwrap();
     let engine = product.engine().clone();
     let admin = product.login("admin").await.unwrap();
     let demo = product.login("demo").await.unwrap();

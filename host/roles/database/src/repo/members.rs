@@ -89,6 +89,15 @@ impl Store {
         rows.into_iter().map(MemberRecord::try_from).collect()
     }
 
+    /// The members that were removed.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn removed_members(&self) -> Result<BTreeSet<NodeId>, StoreError> {
+        let rows: Vec<(Uuid,)> = sql!(fetch_all, self.reader(), "SELECT id FROM members WHERE removed_at IS NOT NULL")?;
+        Ok(rows.into_iter().map(|(id,)| NodeId::from_uuid(id)).collect())
+    }
+
     /// One member.
     ///
     /// # Errors

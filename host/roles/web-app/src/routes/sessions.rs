@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use gatewright_control::{LaunchError, LaunchRequest, SessionView};
 use gatewright_core::SessionId;
 use gatewright_core::session::{EndReason, SessionState};
-use gatewright_identity::{SESSION_PREFIX, SessionPath, TicketGrant};
+use gatewright_identity::{EntryZone, SESSION_PREFIX, SessionPath, TicketGrant};
 use gatewright_policy::Permission;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
@@ -30,6 +30,7 @@ use crate::login::{Login, May, SessionsLaunch};
 pub(crate) async fn launch(
     State(app): State<WebApp>,
     login: May<SessionsLaunch>,
+    entry: Option<Extension<EntryZone>>,
     headers: HeaderMap,
     Body(wanted): Body<Launch>,
 ) -> Result<(StatusCode, Json<Session>), ApiError> {
@@ -39,6 +40,7 @@ pub(crate) async fn launch(
         workspace: wanted.workspace_id,
         key,
         client: login.client.clone(),
+        zone: entry.map(|Extension(EntryZone(zone))| zone),
     };
     let view = app.control.launch(&login.identity, request).await.map_err(|error| match error {
         LaunchError::NotFound => ApiError::not_found(),
