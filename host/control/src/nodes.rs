@@ -190,6 +190,8 @@ impl ControlPlane {
             })
             .await?;
         write.commit().await?;
+        // It never changes: a second call names the same node.
+        let _ = self.0.own_node.set(own.node);
         Ok(identity)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -52,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) holder: uuid::Uuid,
     /// The one zone of a deployment that has no others.
     pub(crate) zone: ZoneId,
+    /// This process, among the nodes.
+    pub(crate) own_node: OnceLock<NodeId>,
     pub(crate) policy: ArcSwapOption<PolicySnapshot>,
     pub(crate) agents: RwLock<HashMap<NodeId, Arc<dyn AgentControl>>>,
     /// Wakes whoever waits for an agent.
@@ -123,6 +125,7 @@ impl ControlPlane {
             engine,
             holder,
             zone,
+            own_node: OnceLock::new(),
             policy: ArcSwapOption::empty(),
             agents: RwLock::default(),
             agents_changed: watch::Sender::new(0),

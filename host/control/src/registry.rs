@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use gatewright_core::session::EndReason;
-use gatewright_core::{NodeId, SessionId, Timestamp};
+use gatewright_core::{NodeId, NodeRole, SessionId, Timestamp, ZoneId};
 use gatewright_ports::agent_control::NodeStatus;
 use gatewright_ports::{AgentControl, ProxyControl};
 
@@ -66,6 +66,30 @@ impl ControlPlane {
         }
     }
 
+    /// Every connection proxy that can be talked to now, this process's own and those of others.
+    pub(crate) fn known_proxies(&self) -> Vec<Arc<dyn ProxyControl>> {
+        let mut proxies = self.0.proxies.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let linked = self.0.linked_proxies.read().unwrap_or_else(PoisonError::into_inner);
+        proxies.extend(linked.values().cloned());
+        proxies
+    }
+
+    /// Every connection proxy that is a member of the deployment, with its zone; None for one without a link to this
+    /// process, so that nobody here knows who is connected through it.
+    pub(crate) async fn member_proxies(&self) -> Result<Vec<(ZoneId, Option<Arc<dyn ProxyControl>>)>, Internal> {
+        let members = self.0.store.members().await?;
+        let own = self.0.proxies.read().unwrap_or_else(PoisonError::into_inner);
+        let linked = self.0.linked_proxies.read().unwrap_or_else(PoisonError::into_inner);
+        let mut proxies: Vec<_> = own.iter().map(|proxy| (self.0.zone, Some(proxy.clone()))).collect();
+        for member in members.into_iter().filter(|member| member.removed_at.is_none()) {
+            let identity = member.identity;
+            if identity.has(NodeRole::ConnectionProxy) && self.0.own_node.get() != Some(&identity.node) {
+                proxies.push((identity.zone, linked.get(&identity.node).cloned()));
+            }
+        }
+        Ok(proxies)
+    }
+
     pub(crate) fn agent(&self, node: NodeId) -> Option<Arc<dyn AgentControl>> {
         self.0.agents.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
     }
@@ -84,16 +108,7 @@ impl ControlPlane {
 
     /// Closes a session's streams on every proxy, as far as they answer in time.
     pub(crate) async fn terminate_streams(&self, session: SessionId, reason: &EndReason) {
-        let mut proxies = self.0.proxies.read().unwrap_or_else(PoisonError::into_inner).clone();
-        proxies.extend(
-            self.0
-                .linked_proxies
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .values()
-                .cloned(),
-        );
-        for proxy in proxies {
+        for proxy in self.known_proxies() {
             match tokio::time::timeout(TERMINATE_WITHIN, proxy.terminate(session, reason.clone())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {

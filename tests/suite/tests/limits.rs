@@ -114,14 +114,10 @@ async fn a_session_ends_by_the_first_limit_it_reaches_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_short_of_disk_takes_no_session_and_says_so_to_administrators() {
-    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     // More than any disk has.
-    std::fs::write(
-        file.path(),
-        "[agent]\nname = \"full-node\"\ndisk_reserve_bytes = 1152921504606846976\n",
-    )
-    .unwrap();
-    let product = Product::start_with(&["--config", file.path().to_str().unwrap()]).await.unwrap();
+    let product = Product::start_configured("[agent]\nname = \"full-node\"\ndisk_reserve_bytes = 1152921504606846976\n")
+        .await
+        .unwrap();
     let admin = product.login("admin").await.unwrap();
     let session = admin.request_session("Terminal").await.unwrap();
     let failed = admin

@@ -4,15 +4,13 @@
 //! says. After a start of the control plane nobody's absence is known, so it is counted from then: a restart gives time, it
 //! never takes any.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::time::duration_words;
-use gatewright_core::{SessionId, Timestamp};
-use gatewright_ports::ProxyControl;
+use gatewright_core::{SessionId, Timestamp, ZoneId};
 
 use crate::actor::Actor;
 use crate::error::Internal;
@@ -162,7 +160,11 @@ impl ControlPlane {
                 let every = self.0.config.session_limits.every;
                 match self.0.store.take_lease("session-limits", self.0.holder, every * 3).await {
                     Ok(Some(_)) => {}
-                    Ok(None) => continue,
+                    Ok(None) => {
+                        // Who comes and goes while another looks is not seen here.
+                        lock(&self.0.seen).clear();
+                        continue;
+                    }
                     Err(error) => {
                         tracing::warn!(error = &error as &dyn Error, "Limits of sessions can't be checked now");
                         continue;
@@ -181,7 +183,7 @@ impl ControlPlane {
     /// [`Internal`].
     pub async fn check_limits(&self) -> Result<(), Internal> {
         let open = self.0.store.open_sessions().await?;
-        let connected = self.connected().await;
+        let (connected, silent) = self.connected().await?;
         let now = self.now();
         let mut due = Vec::new();
         {
@@ -195,19 +197,14 @@ impl ControlPlane {
                     connected: false,
                     warned: None,
                 });
-                match &connected {
-                    Some(connected) => {
-                        known.connected = connected.contains_key(&id);
-                        if let Some(idle) = connected.get(&id) {
-                            known.attended_at = now;
-                            known.input_at = now.minus(*idle);
-                        }
-                    }
-                    // A proxy did not answer: whoever is connected there must not suffer for it.
-                    None => {
-                        known.attended_at = now;
-                        known.input_at = now;
-                    }
+                known.connected = connected.contains_key(&id);
+                if let Some(idle) = connected.get(&id) {
+                    known.attended_at = now;
+                    known.input_at = now.minus(*idle);
+                } else if silent.contains(&record.session.zone) {
+                    // Whoever is connected through a proxy that does not answer must not suffer for it.
+                    known.attended_at = now;
+                    known.input_at = now;
                 }
                 match self.0.config.session_limits.due(ready_at, known, now) {
                     Due::Nothing => {}
@@ -227,23 +224,28 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Who is connected, each with the time since the last input. None where a proxy did not say.
-    async fn connected(&self) -> Option<HashMap<SessionId, Duration>> {
+    /// Who is connected, each with the time since the last input, and the zones of which a proxy did not say.
+    async fn connected(&self) -> Result<(HashMap<SessionId, Duration>, BTreeSet<ZoneId>), Internal> {
+        let mut silent = BTreeSet::new();
         let mut all: HashMap<SessionId, Duration> = HashMap::new();
-        for proxy in self.known_proxies() {
-            match tokio::time::timeout(PROXY, proxy.list()).await {
-                Ok(Ok(streams)) => {
-                    for stream in streams {
-                        let idle = Duration::from_secs(stream.idle_secs);
-                        all.entry(stream.session)
-                            .and_modify(|least| *least = idle.min(*least))
-                            .or_insert(idle);
-                    }
-                }
-                Ok(Err(_)) | Err(_) => return None,
+        for (zone, proxy) in self.member_proxies().await? {
+            let told = match proxy {
+                Some(proxy) => tokio::time::timeout(PROXY, proxy.list()).await.ok().and_then(Result::ok),
+                None => None,
+            };
+            let Some(streams) = told else {
+                tracing::warn!(%zone, "A connection proxy does not say who is connected; no absence is counted in its zone");
+                silent.insert(zone);
+                continue;
+            };
+            for stream in streams {
+                let idle = Duration::from_secs(stream.idle_secs);
+                all.entry(stream.session)
+                    .and_modify(|least| *least = idle.min(*least))
+                    .or_insert(idle);
             }
         }
-        Some(all)
+        Ok((all, silent))
     }
 
     /// Shows a text to whoever is connected to a session.
@@ -256,10 +258,6 @@ impl ControlPlane {
                 tracing::warn!(%session, "Proxy did not show a warning");
             }
         }
-    }
-
-    fn known_proxies(&self) -> Vec<Arc<dyn ProxyControl>> {
-        self.0.proxies.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

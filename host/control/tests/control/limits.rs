@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright_control::SessionLimits;
-use gatewright_core::SessionId;
+use gatewright_control::{JoinTokenWish, SessionLimits};
 use gatewright_core::session::SessionState;
+use gatewright_core::{NodeRole, SessionId};
+use gatewright_identity::{NodeCredentials, NodeKey};
+use gatewright_ports::Control;
+use gatewright_ports::control::{Der, JoinRequest, SecretText};
 
 use crate::agent::{FakeAgent, FakeProxy};
-use crate::support::{HandClock, Plane, Site};
+use crate::support::{HandClock, Plane, Site, admin};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -136,4 +139,48 @@ async fn the_longest_time_counts_from_readiness_whatever_is_typed() {
     stand.after(MINUTE).await;
     let text = "This session was open for 12 hours, the longest that is allowed.";
     stand.has_ended("time-limit", text).await;
+}
+
+#[tokio::test]
+async fn who_is_connected_through_another_process_is_known_by_its_link() {
+    let stand = Stand::new(SessionLimits::default()).await;
+    let control = &stand.plane.control;
+    let wish = JoinTokenWish {
+        roles: [NodeRole::ConnectionProxy].into(),
+        zone: "default".into(),
+        uses: 1,
+        lifetime: MINUTE,
+        created_by: "admin".into(),
+    };
+    let (token, key) = (control.add_node(&wish, &admin()).await.unwrap(), NodeKey::generate().unwrap());
+    let request = JoinRequest {
+        token: SecretText(token.text().into()),
+        request: Der(key.request().unwrap()),
+        name: "proxy-2".into(),
+        address: Some("198.51.100.2:8444".into()),
+    };
+    let joined = control.join(request).await.unwrap();
+    let identity = NodeCredentials::new(&key, joined.certificate.0.into(), joined.authority.0.into())
+        .unwrap()
+        .identity()
+        .clone();
+    assert_eq!(identity.zone, control.own_zone());
+
+    // It joined and nothing is heard of it: somebody may be connected there.
+    stand.after(MINUTE * 600).await;
+    stand.is_ready().await;
+    let other = Arc::new(FakeProxy::default());
+    other.connect(stand.session);
+    control.link_proxy(identity.node, other.clone());
+    stand.after(MINUTE * 600).await;
+    stand.is_ready().await;
+    // The link is lost, and the proxy removed for good.
+    control.unlink_proxy(identity.node);
+    stand.after(MINUTE * 600).await;
+    stand.is_ready().await;
+    assert!(control.remove_node(identity.node, &admin()).await.unwrap());
+    stand.after(MINUTE * 29).await;
+    stand.is_ready().await;
+    stand.after(MINUTE).await;
+    stand.plane.wait_final(stand.session).await;
 }
