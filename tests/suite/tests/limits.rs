@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewright_suite::{Desktop, Heard, Person, Product};
+use gatewright_suite::{Desktop, Engine, Heard, Person, Product};
 use serde_json::Value;
 
 const CONFIG: &str = "[limits]\n\
@@ -114,10 +114,13 @@ async fn a_session_ends_by_the_first_limit_it_reaches_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_short_of_disk_takes_no_session_and_says_so_to_administrators() {
+    let engine = Engine::connect().await.unwrap();
     // More than any disk has.
-    let product = Product::start_configured("[agent]\nname = \"full-node\"\ndisk_reserve_bytes = 1152921504606846976\n")
-        .await
-        .unwrap();
+    let conf = format!(
+        "[agent]\nname = \"full-node\"\nengine = \"{}\"\ndisk_reserve_bytes = 1152921504606846976\n",
+        engine.address()
+    );
+    let product = Product::start_configured(&conf).await.unwrap();
     let admin = product.login("admin").await.unwrap();
     let session = admin.request_session("Terminal").await.unwrap();
     let failed = admin
