@@ -78,8 +78,12 @@ impl Product {
     /// Starts in an empty home with the roles in processes of their own, whatever layout is chosen; its engine is of that
     /// kind.
     pub async fn start_apart(kind: EngineKind) -> anyhow::Result<Self> {
-        let home = Arc::new(Home::of(Layout::Apart).await?);
-        Self::start_program_on(&binary()?, home, Engine::connect_to(kind).await?, None, &[]).await
+        Self::start_apart_in(Arc::new(Home::of(Layout::Apart).await?), kind, &[]).await
+    }
+
+    /// The same in a home of that layout, with more arguments for `serve`.
+    pub async fn start_apart_in(home: Arc<Home>, kind: EngineKind, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_program_on(&binary()?, home, Engine::connect_to(kind).await?, None, arguments).await
     }
 
     /// Starts in an empty home, in one process, with this configuration file, which names its engine. The engine that
@@ -161,6 +165,12 @@ impl Product {
         &self.home
     }
 
+    /// The same, for whoever works beside it.
+    #[must_use]
+    pub fn shared_home(&self) -> Arc<Home> {
+        Arc::clone(&self.home)
+    }
+
     /// The data folder of the connection proxy.
     #[must_use]
     pub fn proxy_dir(&self) -> PathBuf {
@@ -198,6 +208,26 @@ impl Product {
     /// Kills one process of those that stand apart.
     pub async fn kill_one(&mut self, name: &str) -> anyhow::Result<()> {
         self.apart_mut()?.take(name)?.kill().await
+    }
+
+    /// Asks one process of those that stand apart to stop, and waits.
+    pub async fn stop_one(&mut self, name: &str) -> anyhow::Result<()> {
+        self.apart_mut()?.take(name)?.stop().await
+    }
+
+    /// The processes that ended without having been asked to, and how. They can be started again.
+    pub fn ended_by_themselves(&mut self) -> Vec<(String, String)> {
+        self.apart_mut().map(Processes::take_ended).unwrap_or_default()
+    }
+
+    /// Drops all packets between the machines of two processes that stand apart.
+    pub async fn cut(&self, name: &str, other: &str) -> anyhow::Result<()> {
+        self.apart()?.cut(&self.home, name, other).await
+    }
+
+    /// Lets all packets of that machine pass again.
+    pub async fn mend(&self, name: &str) -> anyhow::Result<()> {
+        self.apart()?.mend(&self.home, name).await
     }
 
     /// Starts it again.
