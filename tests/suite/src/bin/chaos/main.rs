@@ -96,7 +96,7 @@ async fn blow(arguments: &Arguments, tally: &Arc<Tally>, home: &Arc<Home>, disks
     std::fs::write(
         &conf,
         format!(
-            "[limits]\nsessions_per_user = {}\n[agent]\nmax_sessions = {}\ncpu_overcommit = 100.0\nmemory_reserve_bytes = 0\ndisk_reserve_bytes = {}\n",
+            "[limits]\nsessions_per_user = {}\n[agent]\nmax_sessions = {}\ncpu_overcommit = 64.0\nmemory_reserve_bytes = 0\ndisk_reserve_bytes = {}\n",
             arguments.sessions * 10,
             arguments.sessions * 5,
             disk::RESERVE
