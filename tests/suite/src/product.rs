@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use gatewright_core::UserId;
 use tokio::process::Command;
 
 use crate::apart::{DRIVER, Processes, Start};
@@ -151,6 +152,28 @@ impl Product {
     pub async fn login_at(&self, entrance: &Entrance, name: &str) -> anyhow::Result<Person> {
         let password = self.passwords.iter().find(|(known, _)| known == name).map(|(_, password)| password);
         Person::login(entrance, name, password.context("no such seeded person")?).await
+    }
+
+    /// So many people of the seeded `demo`'s groups, with that one's password, each logged in.
+    pub async fn like_demo(&self, count: u32) -> anyhow::Result<Vec<Person>> {
+        let store = self.home.store().await?;
+        let demo = store.user_by_name("demo").await?.context("no demo")?;
+        let groups = store.groups_of(demo.user.id).await?;
+        let password = self.passwords.iter().find(|(known, _)| known == "demo").context("no password")?;
+        let mut people = Vec::new();
+        for number in 0..count {
+            let mut record = demo.clone();
+            record.user.id = UserId::from_uuid(uuid::Uuid::now_v7());
+            record.user.name = format!("demo-{number}");
+            let mut write = store.begin().await?;
+            write.insert_user(&record).await?;
+            for group in &groups {
+                write.join_group(record.user.id, group.id).await?;
+            }
+            write.commit().await?;
+            people.push(Person::login(&self.entrance, &record.user.name, &password.1).await?);
+        }
+        Ok(people)
     }
 
     /// The engine that its sessions run on.

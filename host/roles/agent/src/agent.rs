@@ -15,12 +15,13 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::calls::Calls;
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, EngineLanguage};
 use crate::endpoint::GuardedEngine;
 use crate::engine::Engine;
 use crate::files;
 use crate::folder::{FolderError, Folders};
 use crate::guard::WORKSPACE_UID;
+use crate::network::Network;
 use crate::status::Watcher;
 use crate::streams;
 use crate::turns::Turns;
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) calls: Arc<Calls>,
     pub(crate) folders: Arc<Folders>,
     pub(crate) watcher: Watcher,
+    /// Where sessions can have one, and else why not.
+    pub(crate) network: Arc<Result<Network, String>>,
     pub(crate) turns: Turns,
     /// The steps that run now.
     pub(crate) tasks: TaskTracker,
@@ -75,13 +78,15 @@ impl Agent {
         let engine = Engine::new(config.engine.clone(), config.language.clone());
         let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
         let calls = Arc::new(Calls::new(Arc::clone(&config), Arc::clone(&plugins), engine));
-        let watcher = Watcher::new(Arc::clone(&config), plugins, Arc::clone(&calls));
+        let network = Arc::new(open_network(&config));
+        let watcher = Watcher::new(Arc::clone(&config), plugins, Arc::clone(&calls), Arc::clone(&network));
         Ok(Self {
             inner: Arc::new(Inner {
                 config,
                 calls,
                 folders: Arc::new(folders),
                 watcher,
+                network,
                 turns: Turns::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
@@ -100,6 +105,9 @@ impl Agent {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {}
+            }
+            if let Ok(network) = self.inner.network.as_ref() {
+                network.watch().await;
             }
             let beat = async {
                 let status = self.inner.watcher.status().await;
@@ -128,6 +136,20 @@ impl Agent {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
+}
+
+/// The network for sessions, or why there is none.
+fn open_network(config: &AgentConfig) -> Result<Network, String> {
+    let Some(network) = &config.network else {
+        return Err("this node gives sessions no network".into());
+    };
+    if matches!(config.language, EngineLanguage::Other(_)) {
+        return Err("this node gives sessions no network: its engine is not guarded".into());
+    }
+    Network::open(network, &config.deployment, &config.data_dir).map_err(|error| {
+        warn!(%error, "Sessions get no network");
+        format!("this node gives sessions no network: {error}")
+    })
 }
 
 impl Inner {

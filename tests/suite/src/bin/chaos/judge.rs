@@ -38,12 +38,14 @@ pub(crate) async fn judge(product: &Product, world: &World) -> anyhow::Result<()
         engines.push(Engine::connect_to(kind).await?);
     }
     let forgotten = world.forgotten();
+    let unfinished = world.unfinished();
+    let kept: BTreeSet<String> = forgotten.union(&unfinished).cloned().collect();
     let began = Instant::now();
     let (phantoms, left, folders) = loop {
         let phantoms: Vec<String> = store.open_sessions().await?.iter().map(|one| one.session.id.to_string()).collect();
         let left = containers(&engines).await?;
         let folders = folders(product);
-        let orphans = left.iter().chain(&folders).any(|session| !forgotten.contains(session));
+        let orphans = left.iter().chain(&folders).any(|session| !kept.contains(session));
         if (phantoms.is_empty() && !orphans) || began.elapsed() > ORDER {
             break (phantoms, left, folders);
         }
@@ -52,14 +54,17 @@ pub(crate) async fn judge(product: &Product, world: &World) -> anyhow::Result<()
     for session in phantoms {
         tally.finding(format!("session {session} is a phantom: it is in the database and does not end"));
     }
-    for session in left.iter().filter(|session| !forgotten.contains(*session)) {
+    for session in left.difference(&kept) {
         tally.finding(format!("session {session} is an orphan: its container is left"));
     }
-    for session in folders.iter().filter(|session| !forgotten.contains(*session)) {
+    for session in folders.difference(&kept) {
         tally.finding(format!("session {session} is an orphan: its folder is left"));
     }
-    for session in &forgotten {
+    for session in &kept {
         if !left.contains(session) {
+            if unfinished.contains(session) {
+                continue;
+            }
             tally.finding(format!("session {session} was forgotten by the restored database, and destroyed"));
         } else if !is_reported(&store, session).await? {
             tally.finding(format!(

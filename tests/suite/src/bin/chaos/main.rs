@@ -96,18 +96,17 @@ async fn blow(arguments: &Arguments, tally: &Arc<Tally>, home: &Arc<Home>, disks
     std::fs::write(
         &conf,
         format!(
-            "[limits]\nsessions_per_user = {}\n[agent]\nmax_sessions = {}\ncpu_overcommit = 64.0\nmemory_reserve_bytes = 0\ndisk_reserve_bytes = {}\n",
-            arguments.sessions * 10,
+            "[limits]\nsessions_per_user = 8\n[agent]\nmax_sessions = {}\ncpu_overcommit = 64.0\nmemory_reserve_bytes = 0\ndisk_reserve_bytes = {}\n",
             arguments.sessions * 5,
             disk::RESERVE
         ),
     )?;
     let conf = conf.to_str().context("the home's path is no text")?;
     let product = Product::start_apart_in(Arc::clone(home), EngineKind::Docker, &["--config", conf]).await?;
-    let world = Arc::new(World::of(&product, Arc::clone(tally)).await?);
+    let world = Arc::new(World::of(&product, arguments.sessions, Arc::clone(tally)).await?);
 
     let mut chance = StdRng::seed_from_u64(arguments.seed);
-    let people: Vec<_> = (0..arguments.sessions)
+    let people: Vec<_> = (0..usize::try_from(arguments.sessions)?)
         .map(|number| tokio::spawn(people::work(Arc::clone(&world), number, StdRng::from_rng(&mut chance))))
         .collect();
     let servers = Servers {

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use gatewright_suite::{Desktop, EngineKind, Entrance, Files, Heard, Home, Person, Product};
 use http::{Method, StatusCode};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::tally::Tally;
 
@@ -37,11 +38,12 @@ pub(crate) struct World {
     pub(crate) tally: Arc<Tally>,
     pub(crate) home: Arc<Home>,
     edges: [Entrance; 2],
-    demo: Person,
+    people: Vec<Person>,
     workspace: String,
     stopped: AtomicBool,
     history: Mutex<History>,
     forgotten: Mutex<BTreeSet<String>>,
+    unfinished: Mutex<BTreeSet<String>>,
 }
 
 /// How a session went on.
@@ -52,17 +54,19 @@ enum Next<T> {
 }
 
 impl World {
-    pub(crate) async fn of(product: &Product, tally: Arc<Tally>) -> anyhow::Result<Self> {
-        let demo = product.login("demo").await?;
+    pub(crate) async fn of(product: &Product, people: u32, tally: Arc<Tally>) -> anyhow::Result<Self> {
+        let people = product.like_demo(people).await?;
+        let workspace = people.first().context("nobody works")?.workspace("Terminal").await?;
         Ok(Self {
-            workspace: demo.workspace("Terminal").await?,
+            workspace,
+            people,
             tally,
             home: product.shared_home(),
             edges: [product.entrance_of(EngineKind::Docker)?, product.entrance_of(EngineKind::Podman)?],
-            demo,
             stopped: AtomicBool::new(false),
             history: Mutex::default(),
             forgotten: Mutex::default(),
+            unfinished: Mutex::default(),
         })
     }
 
@@ -102,20 +106,28 @@ impl World {
         self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Launches that the restored database does not know: whether there is anything of them depends on how far they were.
+    pub(crate) fn unfinished(&self) -> BTreeSet<String> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Asks until there is an answer that is one, at one edge after the other.
-    pub(crate) async fn ask(
+    async fn ask(
         &self,
+        person: &Person,
         edge: &mut usize,
         method: &Method,
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<(StatusCode, Value)> {
         let began = Instant::now();
+        // The same however often it is asked: an answer that was lost is no second session.
+        let key = Uuid::now_v7().to_string();
         loop {
             let entrance = self.edge(*edge);
-            let mut request = self.demo.at(entrance).request(method.clone(), path).timeout(REQUEST);
+            let mut request = person.at(entrance).request(method.clone(), path).timeout(REQUEST);
             if let Some(body) = body {
-                request = request.json(body);
+                request = request.header("idempotency-key", &key).json(body);
             }
             match answer(request).await {
                 Ok((status, body)) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
@@ -146,12 +158,14 @@ impl World {
 }
 
 /// Works until the world stops.
-pub(crate) async fn work(world: Arc<World>, number: u32, mut chance: StdRng) {
+pub(crate) async fn work(world: Arc<World>, number: usize, mut chance: StdRng) {
+    let Some(person) = world.people.get(number) else { return };
     let mut round = 0;
     while !world.stopped.load(Ordering::Relaxed) {
         round += 1;
         let mut job = Job {
             world: &world,
+            person,
             edge: chance.random_range(0..2),
             session: String::new(),
             asked: Instant::now(),
@@ -167,6 +181,7 @@ pub(crate) async fn work(world: Arc<World>, number: u32, mut chance: StdRng) {
 /// One session, from launch to end.
 struct Job<'a> {
     world: &'a World,
+    person: &'a Person,
     edge: usize,
     session: String,
     asked: Instant,
@@ -209,7 +224,7 @@ impl Job<'_> {
         let body = json!({ "workspace_id": self.world.workspace });
         let (status, session) = self
             .world
-            .ask(&mut self.edge, &Method::POST, "/api/v1/sessions", Some(&body))
+            .ask(self.person, &mut self.edge, &Method::POST, "/api/v1/sessions", Some(&body))
             .await?;
         if !status.is_success() {
             tally.count("launches refused with a reason");
@@ -233,6 +248,8 @@ impl Job<'_> {
                 }
                 _ if status == StatusCode::NOT_FOUND && self.is_set_back() => {
                     tally.count("launches that the restored database forgot");
+                    let mut unfinished = self.world.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+                    unfinished.insert(self.session.clone());
                     return Ok(false);
                 }
                 _ if began.elapsed() > PATIENCE => bail!("the launch stays as it is: {status} {now}"),
@@ -247,7 +264,7 @@ impl Job<'_> {
 
     async fn look(&mut self) -> anyhow::Result<(StatusCode, Value)> {
         let path = format!("/api/v1/sessions/{}", self.session);
-        self.world.ask(&mut self.edge, &Method::GET, &path, None).await
+        self.world.ask(self.person, &mut self.edge, &Method::GET, &path, None).await
     }
 
     /// Looks whether the session is still there; where it is not, whether that may be.
@@ -284,7 +301,7 @@ impl Job<'_> {
                 return Ok(Next::Over);
             }
             let entrance = self.world.edge(self.edge);
-            let person = self.world.demo.at(entrance);
+            let person = self.person.at(entrance);
             match tokio::time::timeout(REQUEST, person.connect(entrance, &self.session)).await {
                 Ok(Ok(desktop)) => {
                     self.world.tally.count("connections");
@@ -334,7 +351,7 @@ impl Job<'_> {
         let name = format!("{}u{step}.txt", self.prefix);
         let content = content(&name);
         let entrance = self.world.edge(self.edge);
-        let person = self.world.demo.at(entrance);
+        let person = self.person.at(entrance);
         let files = Files::of(entrance, &person, &self.session);
         let tally = &self.world.tally;
         match tokio::time::timeout(REQUEST, files.upload(&name, &content)).await {
@@ -381,7 +398,7 @@ impl Job<'_> {
 
     async fn end(&mut self) -> anyhow::Result<()> {
         let path = format!("/api/v1/sessions/{}", self.session);
-        let (status, body) = self.world.ask(&mut self.edge, &Method::DELETE, &path, None).await?;
+        let (status, body) = self.world.ask(self.person, &mut self.edge, &Method::DELETE, &path, None).await?;
         if status == StatusCode::NOT_FOUND {
             return self.is_over().await.map(drop);
         }
@@ -400,7 +417,7 @@ impl Job<'_> {
             }
             if text(&now, "state") == "ready" && self.world.history().going_back.is_some() {
                 // The wish to end it was in what the database has lost: the person wishes again.
-                self.world.ask(&mut self.edge, &Method::DELETE, &path, None).await?;
+                self.world.ask(self.person, &mut self.edge, &Method::DELETE, &path, None).await?;
             }
             if began.elapsed() > PATIENCE {
                 bail!("it does not come to its end: {status} {now}");
