@@ -16,12 +16,14 @@ mod config;
 mod disk;
 mod endpoint;
 mod engine;
+mod fences;
 mod files;
 mod folder;
 #[cfg(test)]
 mod folder_tests;
 pub mod guard;
 mod lifecycle;
+mod outside;
 mod readiness;
 mod remove_tree;
 mod runtime_plugin;

@@ -9,4 +9,5 @@ mod living;
 mod podman;
 mod relay;
 mod stand;
+mod verbs;
 mod witness;
