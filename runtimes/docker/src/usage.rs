@@ -63,9 +63,8 @@ struct Network {
 
 /// What a container uses.
 pub(crate) fn usage(id: &str) -> Result<Usage, Error> {
-    // Once, and without a second look for a rate.
     let request = ENGINE.request(Method::Get, &engine::container(id, "/stats"));
-    let stats: Stats = ENGINE.get(request.query("one-shot", "true").query("stream", "false"))?;
+    let stats: Stats = ENGINE.get(request.query("stream", "false"))?;
     let memory = stats.memory_stats;
     // Files that are kept in memory only as long as nobody needs it.
     let files = memory.stats.total_inactive_file.max(memory.stats.inactive_file);

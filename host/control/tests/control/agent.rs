@@ -125,6 +125,11 @@ impl FakeAgent {
         self.state.lock().unwrap().containers.remove(&session).unwrap();
     }
 
+    /// Somebody pauses a container with the engine's own tools.
+    pub(crate) fn freeze(&self, session: SessionId) {
+        self.state.lock().unwrap().containers.get_mut(&session).unwrap().paused = true;
+    }
+
     /// A container that is there for whatever reason.
     pub(crate) fn plant(&self, session: SessionId) {
         let container = Container {

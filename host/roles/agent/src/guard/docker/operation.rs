@@ -113,8 +113,6 @@ pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method,
         (Method::Post, ["containers", id, "unpause"]) => Operation::Resume(own(id)?),
         (Method::Get, ["containers", id, "stats"]) => {
             let id = own(id)?;
-            // Once, whatever was asked for.
-            query.take_flag("one-shot")?;
             if query.take_flag("stream")? {
                 return Err(Refusal::Query("stream".to_owned()));
             }
