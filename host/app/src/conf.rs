@@ -174,6 +174,8 @@ pub struct LimitsFile {
     pub session_idle_secs: Option<u64>,
     /// How long a session lives at the most, in seconds; 0 for ever. Default 0.
     pub session_longest_secs: Option<u64>,
+    /// How long a session may be paused, in seconds; 0 for ever. Default 86400.
+    pub session_paused_secs: Option<u64>,
     /// How long before a session's end whoever is connected is warned, in seconds. Default 600 and 60.
     pub session_warnings_secs: Option<Vec<u64>>,
 }
@@ -231,6 +233,8 @@ pub struct Conf {
     pub session_idle_secs: u64,
     /// At the most, in seconds; 0: for ever.
     pub session_longest_secs: u64,
+    /// Paused, in seconds; 0: for ever.
+    pub session_paused_secs: u64,
     /// Before the end of a session, in seconds.
     pub session_warnings_secs: Vec<u64>,
     /// Endpoints granted, by plugin.
@@ -372,6 +376,7 @@ impl Conf {
             session_unattended_secs: file.limits.session_unattended_secs.unwrap_or(1800),
             session_idle_secs: file.limits.session_idle_secs.unwrap_or(0),
             session_longest_secs: file.limits.session_longest_secs.unwrap_or(0),
+            session_paused_secs: file.limits.session_paused_secs.unwrap_or(86_400),
             session_warnings_secs: file.limits.session_warnings_secs.unwrap_or_else(|| vec![600, 60]),
             grants,
             dev: flags.dev,

@@ -304,10 +304,11 @@ fn session_limits(conf: &Conf) -> SessionLimits {
         unattended: some(conf.session_unattended_secs),
         idle: some(conf.session_idle_secs),
         longest: some(conf.session_longest_secs),
+        paused: some(conf.session_paused_secs),
         warnings: conf.session_warnings_secs.iter().copied().map(Duration::from_secs).collect(),
         ..SessionLimits::default()
     };
-    let all = [limits.unattended, limits.idle, limits.longest];
+    let all = [limits.unattended, limits.idle, limits.longest, limits.paused];
     // Limits of seconds are looked at more often than those of hours.
     let shortest = all.into_iter().flatten().min().unwrap_or(limits.every);
     SessionLimits {

@@ -82,6 +82,7 @@ impl Control for ControlPlane {
             zone: record.session.zone,
             node: record.session.node.ok_or(ControlError::NotFound)?,
             state: record.session.state,
+            paused: record.session.paused_at.is_some(),
             end: record.session.end,
         })
     }

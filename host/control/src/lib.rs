@@ -45,6 +45,7 @@ pub use plugins::{ActivateError, DeleteError, RollBackError, UploadError, Upload
 pub use saga::hooks::{HookFailure, NoHooks, SagaHooks, Step};
 pub use saga::launch::{LaunchError, LaunchRequest};
 pub use saga::limits::SessionLimits;
+pub use saga::pause::PauseError;
 pub use seed::{SeedReport, SeededPassword};
 pub use users::login::{Identity, LoggedIn, LoginError};
 pub use users::{PasswordError, UserError};

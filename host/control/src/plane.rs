@@ -67,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) watched: Mutex<HashMap<SessionId, watch::Sender<SessionView>>>,
     /// What was seen of sessions that are ready, for their limits.
     pub(crate) seen: Mutex<HashMap<SessionId, Seen>>,
+    /// Whose turn it is to tell of a session.
+    pub(crate) publishing: tokio::sync::Mutex<()>,
     /// Sessions that an agent has and the database does not, already reported.
     pub(crate) quarantined: Mutex<HashSet<SessionId>>,
     /// One upload at a time: compiling takes a core and memory.
@@ -134,6 +136,7 @@ impl ControlPlane {
             driven: Mutex::default(),
             watched: Mutex::default(),
             seen: Mutex::default(),
+            publishing: tokio::sync::Mutex::default(),
             quarantined: Mutex::default(),
             uploading: tokio::sync::Mutex::default(),
             taking_over: AtomicBool::new(false),

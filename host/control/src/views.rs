@@ -92,6 +92,8 @@ pub struct SessionView {
     pub ready_at: Option<Timestamp>,
     /// When it was gone.
     pub ended_at: Option<Timestamp>,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
     /// Whose it is.
     pub user: NameView,
     /// Where it runs. Not for the person.

@@ -103,6 +103,8 @@ pub struct Session {
     pub ready_at: Option<Timestamp>,
     /// When it was gone.
     pub ended_at: Option<Timestamp>,
+    /// Since when it is meant to be paused. It keeps what it was promised.
+    pub paused_at: Option<Timestamp>,
 }
 
 /// A machine with an agent on it.

@@ -116,6 +116,8 @@ pub enum EndReason {
     TimeLimit(u64),
     /// Nobody was connected for this many seconds, the limit.
     Unattended(u64),
+    /// It was paused for this many seconds, the limit.
+    PausedTooLong(u64),
     /// Its user's account was disabled.
     UserDisabled,
 }
@@ -134,6 +136,7 @@ impl EndReason {
             Self::Idle(_) => "idle",
             Self::TimeLimit(_) => "time-limit",
             Self::Unattended(_) => "unattended",
+            Self::PausedTooLong(_) => "paused-too-long",
             Self::UserDisabled => "user-disabled",
         }
     }
@@ -154,6 +157,10 @@ impl EndReason {
             ),
             Self::TimeLimit(secs) => format!("This session was open for {}, the longest that is allowed.", duration_words(*secs)),
             Self::Unattended(secs) => format!("Nobody was connected for {}, so this session was ended.", duration_words(*secs)),
+            Self::PausedTooLong(secs) => format!(
+                "This session was paused for {}, the longest that is allowed.",
+                duration_words(*secs)
+            ),
             Self::UserDisabled => "Your account was disabled, so this session was ended.".into(),
         }
     }

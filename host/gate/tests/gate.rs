@@ -102,6 +102,7 @@ fn subject() -> Subject {
         zone: ZoneId::from_uuid(uuid(4)),
         node: NodeId::from_uuid(uuid(5)),
         state: SessionState::Ready,
+        paused: false,
         end: None,
     };
     Subject {

@@ -196,7 +196,13 @@ const fn needed_exports(kind: PluginKind) -> &'static [&'static str] {
         PluginKind::Placement => &["gatewright:placement/strategy"],
         PluginKind::Dlp => &[CLIPBOARD],
         PluginKind::Credential => &["gatewright:credential/provider"],
-        PluginKind::Runtime => &["gatewright:runtime/lifecycle", "gatewright:runtime/images"],
+        PluginKind::Runtime => &[
+            "gatewright:runtime/lifecycle",
+            "gatewright:runtime/images",
+            "gatewright:runtime/suspension",
+            "gatewright:runtime/inspection",
+            "gatewright:runtime/execution",
+        ],
     }
 }
 

@@ -9,6 +9,7 @@ use crate::http::HttpEndpoint;
 use crate::imports::http::HttpAccess;
 use crate::limits::MAX_ERROR_TEXT_BYTES;
 use crate::plugin::{Plugin, World};
+use crate::runtime_output::{ExecOutcome, OutputPiece, Usage, exec_outcome, output, usage};
 use crate::store::CallState;
 use crate::text::bounded;
 
@@ -127,7 +128,7 @@ pub struct Runtime {
     endpoint: Arc<dyn HttpEndpoint>,
 }
 
-type Outcome<T> = Result<Answer<T>, RuntimeError>;
+pub(crate) type Outcome<T> = Result<Answer<T>, RuntimeError>;
 type Body<T> = Result<T, wit::Error>;
 
 impl Runtime {
@@ -235,6 +236,83 @@ impl Runtime {
         call!(self, context, "list", |store, guest| guest.call_list(store), containers)
     }
 
+    /// Freezes a container. Idempotent.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn pause(&self, context: &CallContext, id: &str) -> Outcome<()> {
+        call!(
+            self,
+            context,
+            "pause",
+            gatewright_runtime_suspension,
+            |store, guest| guest.call_pause(store, id),
+            Ok
+        )
+    }
+
+    /// Lets a frozen container go on. Idempotent.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn resume(&self, context: &CallContext, id: &str) -> Outcome<()> {
+        call!(
+            self,
+            context,
+            "resume",
+            gatewright_runtime_suspension,
+            |store, guest| guest.call_resume(store, id),
+            Ok
+        )
+    }
+
+    /// What a container uses.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn stats(&self, context: &CallContext, id: &str) -> Outcome<Usage> {
+        call!(
+            self,
+            context,
+            "stats",
+            gatewright_runtime_inspection,
+            |store, guest| guest.call_stats(store, id),
+            usage
+        )
+    }
+
+    /// The newest lines that a container's first process wrote, oldest first: at most `lines`, and of those at most `bytes`.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn logs(&self, context: &CallContext, id: &str, lines: u32, bytes: u32) -> Outcome<Vec<OutputPiece>> {
+        let bounded = |pieces| output(pieces, bytes);
+        call!(
+            self,
+            context,
+            "logs",
+            gatewright_runtime_inspection,
+            |store, guest| guest.call_logs(store, id, lines, bytes),
+            bounded
+        )
+    }
+
+    /// Runs a program in a container to its end, and keeps at most `bytes` of what it writes. Its time is the call's.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn exec(&self, context: &CallContext, id: &str, argv: &[String], bytes: u32) -> Outcome<ExecOutcome> {
+        let bounded = |outcome| exec_outcome(outcome, bytes);
+        call!(
+            self,
+            context,
+            "exec",
+            gatewright_runtime_execution,
+            |store, guest| guest.call_exec(store, id, argv, bytes),
+            bounded
+        )
+    }
+
     /// Names of the images that the engine has.
     ///
     /// # Errors
@@ -256,16 +334,26 @@ impl Runtime {
     }
 }
 
-/// Calls a function of `lifecycle` in a fresh instance and turns its answer into ours.
+/// Calls a function of `lifecycle`, or of the interface that is named, in a fresh instance and turns its answer into ours.
 macro_rules! call {
-    ($self:ident, $context:ident, $name:literal, |$store:ident, $guest:ident| $call:expr, $convert:expr) => {{
+    ($self:ident, $context:ident, $name:literal, |$store:ident, $guest:ident| $call:expr, $convert:expr) => {
+        call!(
+            $self,
+            $context,
+            $name,
+            gatewright_runtime_lifecycle,
+            |$store, $guest| $call,
+            $convert
+        )
+    };
+    ($self:ident, $context:ident, $name:literal, $interface:ident, |$store:ident, $guest:ident| $call:expr, $convert:expr) => {{
         let World::Runtime(pre) = &$self.plugin.world else {
             return Err(CallError::WrongKind.into());
         };
         let body = async move |mut owned: wasmtime::Store<CallState>| {
             let result = async {
                 let instance = pre.instantiate_async(&mut owned).await?;
-                let $guest = instance.gatewright_runtime_lifecycle();
+                let $guest = instance.$interface();
                 let $store = &mut owned;
                 $call.await
             }

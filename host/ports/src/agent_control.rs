@@ -11,7 +11,11 @@ use gatewright_core::{NodeId, SessionId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::control::Der;
+
 /// Drives workspaces on one node. Implemented in the same process by the agent, between processes by rpc.
+///
+/// Whoever changes a session names its [`Fence`]: the agent refuses one that is older than it has seen.
 #[async_trait]
 pub trait AgentControl: Send + Sync {
     /// What the node is, can give, and has running.
@@ -24,14 +28,14 @@ pub trait AgentControl: Send + Sync {
     /// Cancel-safe: a dropped call is repeated or undone by the saga.
     ///
     /// # Errors
-    /// `ImageMissing`, `NoCapacity` (try another node), `Refused` (the guard), `Engine`, `Plugin`, `Unavailable`.
-    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError>;
+    /// `ImageMissing`, `NoCapacity` (try another node), `Fenced`, `Refused` (the guard), `Engine`, `Plugin`, `Unavailable`.
+    async fn create(&self, spec: SessionSpec, fence: Fence) -> Result<(), AgentError>;
 
     /// Starts what [`Self::create`] made. Idempotent.
     ///
     /// # Errors
-    /// `NotFound`, `Engine`, `Plugin`, `Unavailable`.
-    async fn start(&self, session: SessionId) -> Result<(), AgentError>;
+    /// `NotFound`, `Fenced`, `Engine`, `Plugin`, `Unavailable`.
+    async fn start(&self, session: SessionId, fence: Fence) -> Result<(), AgentError>;
 
     /// Waits until the session's desktop speaks its protocol, not just until its socket is there.
     /// The caller bounds the time by dropping the call.
@@ -45,21 +49,61 @@ pub trait AgentControl: Send + Sync {
     /// Idempotent.
     ///
     /// # Errors
-    /// `NotFound`, `Refused` (a longer grace), `Engine`, `Plugin`, `Unavailable`.
-    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError>;
+    /// `NotFound`, `Fenced`, `Refused` (a longer grace), `Engine`, `Plugin`, `Unavailable`.
+    async fn stop(&self, session: SessionId, grace: Duration, fence: Fence) -> Result<(), AgentError>;
+
+    /// Freezes all that runs in the session. It keeps its memory and its place on the node. Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound`, `Fenced`, `Unsupported` (the engine can't), `Engine`, `Plugin`, `Unavailable`.
+    async fn pause(&self, session: SessionId, fence: Fence) -> Result<(), AgentError>;
+
+    /// Lets a paused session go on where it stood. Idempotent.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    async fn resume(&self, session: SessionId, fence: Fence) -> Result<(), AgentError>;
+
+    /// What the session uses now.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unsupported`, `Engine`, `Plugin`, `Unavailable`.
+    async fn stats(&self, session: SessionId) -> Result<SessionStats, AgentError>;
+
+    /// The newest lines that the session's first process wrote, oldest first: at most `lines` (10,000 are the most that
+    /// may be asked for), and of those at most [`MAX_LOG_BYTES`].
+    ///
+    /// # Errors
+    /// `NotFound`, `Refused` (more lines), `Unsupported`, `Engine`, `Plugin`, `Unavailable`.
+    async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError>;
 
     /// The one undo: removes container, folder and streams of a session, whatever of it exists, and nothing else.
     /// Idempotent: a session that is not there is gone already.
     ///
     /// # Errors
-    /// `Engine`, `Plugin`, `Unavailable`: something may be left, call again.
-    async fn destroy(&self, session: SessionId) -> Result<(), AgentError>;
+    /// `Fenced`; `Engine`, `Plugin`, `Unavailable`: something may be left, call again.
+    async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError>;
 
     /// Every session of this deployment that has a container or a folder here, running or not.
     ///
     /// # Errors
     /// `Engine`, `Plugin`, `Unavailable`.
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError>;
+}
+
+/// The most that [`AgentControl::logs`] gives, in bytes.
+pub const MAX_LOG_BYTES: u32 = 256 << 10;
+
+/// The number of the lease by which somebody drives a session. Higher than that of everybody before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fence(pub u64);
+
+impl Fence {
+    /// Of a caller from before there were numbers. It is let through as long as nobody with a number was there.
+    pub const NONE: Self = Self(0);
+    /// Of a session that is over: nobody comes after it.
+    pub const OVER: Self = Self(u64::MAX);
 }
 
 /// What is to be made.
@@ -106,8 +150,47 @@ pub struct NodeStatus {
 pub struct OwnedSession {
     /// The session.
     pub session: SessionId,
-    /// Whether its container runs.
+    /// Whether its container runs, be it paused.
     pub running: bool,
+    /// Whether it is paused. None from an agent that does not say.
+    #[serde(default)]
+    pub paused: Option<bool>,
+}
+
+/// What a session uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStats {
+    /// Processor time since it was started, in microseconds.
+    pub cpu_micros: u64,
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// The most that it may use; 0 where the engine does not say.
+    pub memory_limit_bytes: u64,
+    /// Processes and threads.
+    pub pids: u32,
+    /// Bytes received; none where it has no network.
+    pub received_bytes: Option<u64>,
+    /// Bytes sent; none where it has no network.
+    pub sent_bytes: Option<u64>,
+}
+
+/// Where a program wrote to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputStream {
+    /// Its output.
+    Stdout,
+    /// Its errors.
+    Stderr,
+}
+
+/// A piece of what a program wrote. Any bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputPiece {
+    /// Where to.
+    pub to: OutputStream,
+    /// What.
+    pub bytes: Der,
 }
 
 /// Why an agent could not do it.
@@ -154,6 +237,15 @@ pub enum AgentError {
     #[error("runtime plugin failed: {why}")]
     Plugin {
         /// How.
+        why: String,
+    },
+    /// Somebody with a newer lease has driven the session since: what was asked for is not wanted any more.
+    #[error("a newer lease drives the session")]
+    Fenced,
+    /// The engine or its plugin can't do this.
+    #[error("node can't do this: {why}")]
+    Unsupported {
+        /// What.
         why: String,
     },
     /// The agent's own host failed: a full disk, a missing right.

@@ -258,6 +258,9 @@ pub struct SessionContext {
     pub node: NodeId,
     /// Where it stands. Only [`SessionState::Ready`] is connected to.
     pub state: SessionState,
+    /// Whether it is paused: nobody connects to it then.
+    #[serde(default)]
+    pub paused: bool,
     /// Why it ended, where it did.
     pub end: Option<EndReason>,
 }

@@ -92,6 +92,14 @@ methods! {
     AgentWaitReady = "agent" "wait-ready", [WebApp], Deployment, 1800;
     /// `AgentControl::stop`
     AgentStop = "agent" "stop", [WebApp], Deployment, 300;
+    /// `AgentControl::pause`
+    AgentPause = "agent" "pause", [WebApp], Deployment, 120;
+    /// `AgentControl::resume`
+    AgentResume = "agent" "resume", [WebApp], Deployment, 120;
+    /// `AgentControl::stats`
+    AgentStats = "agent" "stats", [WebApp], Deployment, 60;
+    /// `AgentControl::logs`
+    AgentLogs = "agent" "logs", [WebApp], Deployment, 60;
     /// `AgentControl::destroy`
     AgentDestroy = "agent" "destroy", [WebApp], Deployment, 300;
     /// `AgentControl::list`

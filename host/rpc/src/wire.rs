@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use gatewright_core::session::EndReason;
 use gatewright_core::{NodeId, SecretId, SessionId};
-use gatewright_ports::agent_control::SessionSpec;
+use gatewright_ports::agent_control::{Fence, SessionSpec};
 use gatewright_ports::control::{RenewRequest, SecretText};
 use gatewright_ports::{AgentError, ControlError, ProxyError, StreamError};
 use http::{Response, StatusCode};
@@ -71,11 +71,28 @@ pub(crate) struct OneSession {
     pub(crate) session: SessionId,
 }
 
+/// One session, and the lease by which it is driven. A neighbouring version may not name one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Driven {
+    pub(crate) session: SessionId,
+    #[serde(default)]
+    pub(crate) fence: Fence,
+}
+
 /// `AgentControl::stop`
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Stop {
     pub(crate) session: SessionId,
     pub(crate) grace_secs: u64,
+    #[serde(default)]
+    pub(crate) fence: Fence,
+}
+
+/// `AgentControl::logs`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Logs {
+    pub(crate) session: SessionId,
+    pub(crate) lines: u32,
 }
 
 /// `Control::renew`
@@ -124,6 +141,8 @@ pub(crate) struct Message {
 pub(crate) struct Create {
     pub(crate) spec: SessionSpec,
     pub(crate) desktop_password: Option<SecretText>,
+    #[serde(default)]
+    pub(crate) fence: Fence,
 }
 
 /// `SessionStreams::open`: the asked dials a stream with this id.

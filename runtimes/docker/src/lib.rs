@@ -7,8 +7,11 @@
 mod create;
 mod engine;
 mod facts;
+mod usage;
 
-use gatewright_sdk::runtime::{Container, EngineInfo, Error, Images, Lifecycle, Spec};
+use gatewright_sdk::runtime::{
+    Container, EngineInfo, Error, Execution, Images, Inspection, Lifecycle, OutputPiece, Spec, State, Suspension, Usage,
+};
 
 use crate::engine::ENGINE;
 
@@ -55,6 +58,32 @@ impl Images for Docker {
         facts::images()
     }
 }
+
+impl Suspension for Docker {
+    fn pause(id: String) -> Result<(), Error> {
+        ENGINE.act_once(&engine::container(&id, "/pause"), || {
+            facts::inspect(&id).map(|it| it.state == State::Paused)
+        })
+    }
+
+    fn resume(id: String) -> Result<(), Error> {
+        ENGINE.act_once(&engine::container(&id, "/unpause"), || {
+            facts::inspect(&id).map(|it| it.state == State::Running)
+        })
+    }
+}
+
+impl Inspection for Docker {
+    fn stats(id: String) -> Result<Usage, Error> {
+        usage::usage(&id)
+    }
+
+    fn logs(id: String, max_lines: u32, max_bytes: u32) -> Result<Vec<OutputPiece>, Error> {
+        ENGINE.logs(&engine::container(&id, "/logs"), max_lines, max_bytes)
+    }
+}
+
+impl Execution for Docker {}
 
 gatewright_sdk::export_runtime!(Docker);
 

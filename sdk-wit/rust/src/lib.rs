@@ -10,7 +10,7 @@
 //! | `dlp` | `dlp_file` | `dlp_file::FileRule` | `export_file_rule!` |
 //! | `placement` | `placement` | `placement::Strategy` | `export_placement!` |
 //! | `credential` | `credential` | `credential::Provider` | `export_credential!` |
-//! | `runtime` | `runtime` | `runtime::Lifecycle` and `runtime::Images` | `export_runtime!` |
+//! | `runtime` | `runtime` | `runtime::Lifecycle`, `Images`, `Suspension`, `Inspection`, `Execution` | `export_runtime!` |
 //!
 //! # A whole plugin
 //! ```toml
@@ -82,6 +82,8 @@ pub mod dlp;
 pub mod dlp_file;
 #[cfg(feature = "runtime")]
 pub mod engine;
+#[cfg(feature = "runtime")]
+mod engine_verbs;
 #[cfg(feature = "runtime")]
 pub mod http;
 pub mod log;

@@ -19,6 +19,8 @@ pub mod bindings {
     });
 }
 
+pub use bindings::exports::gatewright::runtime::execution::Outcome;
+pub use bindings::exports::gatewright::runtime::inspection::{OutputPiece, OutputStream, Traffic, Usage};
 pub use bindings::exports::gatewright::runtime::lifecycle::{Container, EngineInfo, Error, Limits, Network, Spec, State};
 
 /// Makes, runs and removes containers. Called in a fresh instance each time: what must be remembered is in the engine.
@@ -79,6 +81,59 @@ pub trait Images {
     /// # Errors
     /// The engine failed.
     fn list() -> Result<Vec<String>, Error>;
+}
+
+/// Freezing a workspace as it is. What is not written answers `Unsupported`.
+pub trait Suspension {
+    /// Freezes all that runs in a container, which keeps its memory. Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unsupported`, or the engine failed.
+    fn pause(_id: String) -> Result<(), Error> {
+        Err(unsupported("pausing"))
+    }
+
+    /// Lets it go on where it stood. Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unsupported`, or the engine failed.
+    fn resume(_id: String) -> Result<(), Error> {
+        Err(unsupported("pausing"))
+    }
+}
+
+/// Looking at a workspace from outside. What is not written answers `Unsupported`.
+pub trait Inspection {
+    /// What a container uses.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unsupported`, or the engine failed.
+    fn stats(_id: String) -> Result<Usage, Error> {
+        Err(unsupported("telling what a workspace uses"))
+    }
+
+    /// The newest lines that a container's first process wrote, oldest first.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unsupported`, or the engine failed.
+    fn logs(_id: String, _max_lines: u32, _max_bytes: u32) -> Result<Vec<OutputPiece>, Error> {
+        Err(unsupported("keeping what a workspace writes"))
+    }
+}
+
+/// Running a program in a workspace. What is not written answers `Unsupported`.
+pub trait Execution {
+    /// Runs a program to its end, as the workspace's user, and keeps at most `max_bytes` of what it writes.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unsupported`, or the engine failed.
+    fn exec(_id: String, _argv: Vec<String>, _max_bytes: u32) -> Result<Outcome, Error> {
+        Err(unsupported("running a program in a workspace"))
+    }
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::Unsupported(format!("{what} is not part of this plugin"))
 }
 
 impl From<crate::http::Error> for Error {
@@ -145,8 +200,41 @@ impl<T: Images> bindings::exports::gatewright::runtime::images::Guest for Export
     }
 }
 
-/// Makes the type given the component's backend. It must implement [`runtime::Lifecycle`](crate::runtime::Lifecycle) and
-/// [`runtime::Images`](crate::runtime::Images). Exports nothing on other targets than wasm.
+impl<T: Suspension> bindings::exports::gatewright::runtime::suspension::Guest for Exported<T> {
+    fn pause(id: String) -> Result<(), Error> {
+        crate::panic_hook::set();
+        T::pause(id)
+    }
+
+    fn resume(id: String) -> Result<(), Error> {
+        crate::panic_hook::set();
+        T::resume(id)
+    }
+}
+
+impl<T: Inspection> bindings::exports::gatewright::runtime::inspection::Guest for Exported<T> {
+    fn stats(id: String) -> Result<Usage, Error> {
+        crate::panic_hook::set();
+        T::stats(id)
+    }
+
+    fn logs(id: String, max_lines: u32, max_bytes: u32) -> Result<Vec<OutputPiece>, Error> {
+        crate::panic_hook::set();
+        T::logs(id, max_lines, max_bytes)
+    }
+}
+
+impl<T: Execution> bindings::exports::gatewright::runtime::execution::Guest for Exported<T> {
+    fn exec(id: String, argv: Vec<String>, max_bytes: u32) -> Result<Outcome, Error> {
+        crate::panic_hook::set();
+        T::exec(id, argv, max_bytes)
+    }
+}
+
+/// Makes the type given the component's backend. It must implement [`runtime::Lifecycle`](crate::runtime::Lifecycle),
+/// [`runtime::Images`](crate::runtime::Images), [`runtime::Suspension`](crate::runtime::Suspension),
+/// [`runtime::Inspection`](crate::runtime::Inspection) and [`runtime::Execution`](crate::runtime::Execution); the last three
+/// with nothing in them where the engine can't do it. Exports nothing on other targets than wasm.
 #[macro_export]
 macro_rules! export_runtime {
     ($backend:ty) => {

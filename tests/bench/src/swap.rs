@@ -206,6 +206,7 @@ pub(crate) async fn subject(control: &dyn Control, number: usize) -> anyhow::Res
         zone: ZoneId::from_uuid(uuid(4)),
         node: NodeId::from_uuid(uuid(5)),
         state: SessionState::Ready,
+        paused: false,
         end: None,
     };
     Ok(Subject {

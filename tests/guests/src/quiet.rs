@@ -216,6 +216,17 @@ pub(crate) fn runtime_module(health: &str) -> String {
     ]
     .map(|(name, params)| lifecycle(name, params))
     .concat();
+    let others: String = [
+        ("suspension", "pause", "(param i32 i32)"),
+        ("suspension", "resume", "(param i32 i32)"),
+        ("inspection", "stats", "(param i32 i32)"),
+        ("inspection", "logs", "(param i32 i32 i32 i32)"),
+        ("execution", "exec", "(param i32 i32 i32 i32 i32)"),
+    ]
+    .map(|(interface, name, params)| {
+        format!("  (func (export \"gatewright:runtime/{interface}@0.1.0#{name}\") {params} (result i32) (unreachable))\n")
+    })
+    .concat();
     format!(
         r#"(module
   (import "gatewright:types/http@0.1.0" "send"
@@ -227,7 +238,7 @@ pub(crate) fn runtime_module(health: &str) -> String {
   (data (i32.const 256) "engine")
   (data (i32.const 272) "/_ping")
   (data (i32.const 288) "/secrets")
-{rest}
+{rest}{others}
   (func (export "gatewright:runtime/images@0.1.0#list") (result i32) (unreachable))
   (func (export "gatewright:runtime/lifecycle@0.1.0#health") (result i32)
 {health}))"#

@@ -7,6 +7,7 @@ use std::time::Duration;
 use gatewright_core::SessionId;
 use gatewright_core::session::SessionState;
 use gatewright_database::{Lease, StoreError, Write, session_lease};
+use gatewright_ports::agent_control::Fence;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Internal;
@@ -23,6 +24,11 @@ enum From {
     Here,
     /// A process that may have been in the middle of anything.
     Elsewhere,
+}
+
+/// What an agent is told, so that it refuses who drove the session before.
+pub(crate) fn fence(lease: &Lease) -> Fence {
+    Fence(lease.fence())
 }
 
 impl ControlPlane {
@@ -175,7 +181,11 @@ impl ControlPlane {
                 self.tear_down(&record, lease).await?;
                 Ok(true)
             }
-            SessionState::Ready | SessionState::Ended | SessionState::Failed => Ok(true),
+            SessionState::Ready => {
+                self.follow_pause(&record, lease).await?;
+                Ok(true)
+            }
+            SessionState::Ended | SessionState::Failed => Ok(true),
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct SessionLimits {
     pub idle: Option<Duration>,
     /// How long it lives at all, from the moment that it was ready.
     pub longest: Option<Duration>,
+    /// How long it may be paused. None of the other two counts meanwhile.
+    pub paused: Option<Duration>,
     /// How long before its end whoever is connected is warned.
     pub warnings: Vec<Duration>,
     /// How often all of it is looked at.
@@ -40,6 +42,7 @@ impl Default for SessionLimits {
             unattended: Some(Duration::from_secs(30 * 60)),
             idle: None,
             longest: None,
+            paused: Some(Duration::from_secs(24 * 3600)),
             warnings: vec![Duration::from_secs(600), Duration::from_secs(60)],
             every: Duration::from_secs(5),
         }
@@ -52,6 +55,7 @@ enum Limit {
     Unattended,
     Idle,
     Longest,
+    Paused,
 }
 
 impl Limit {
@@ -61,14 +65,15 @@ impl Limit {
             Self::Unattended => EndReason::Unattended(secs),
             Self::Idle => EndReason::Idle(secs),
             Self::Longest => EndReason::TimeLimit(secs),
+            Self::Paused => EndReason::PausedTooLong(secs),
         }
     }
 
-    /// What whoever is connected reads before the end. Nobody is there to read of `Unattended`.
+    /// What whoever is connected reads before the end. Nobody is there to read of `Unattended` and `Paused`.
     fn warning(self, length: Duration, left: Duration) -> Option<String> {
         let left = duration_words(left.as_secs());
         match self {
-            Self::Unattended => None,
+            Self::Unattended | Self::Paused => None,
             Self::Idle => Some(format!(
                 "This session ends in {left}, since nothing is typed or clicked. Press a key to keep it."
             )),
@@ -90,6 +95,8 @@ pub(crate) struct Seen {
     connected: bool,
     /// The limit that was warned of, and how long before it.
     warned: Option<(Limit, Duration)>,
+    /// Since when it is meant to be paused.
+    paused_at: Option<Timestamp>,
 }
 
 /// What is to be done about a session.
@@ -103,7 +110,9 @@ enum Due {
 impl SessionLimits {
     /// What is due, and that it was warned of.
     fn due(&self, ready_at: Timestamp, seen: &mut Seen, now: Timestamp) -> Due {
-        let absence = if seen.connected {
+        let absence = if let Some(since) = seen.paused_at {
+            self.paused.map(|length| (Limit::Paused, length, since))
+        } else if seen.connected {
             self.idle.map(|length| (Limit::Idle, length, seen.input_at))
         } else {
             self.unattended.map(|length| (Limit::Unattended, length, seen.attended_at))
@@ -196,13 +205,15 @@ impl ControlPlane {
                     input_at: now,
                     connected: false,
                     warned: None,
+                    paused_at: None,
                 });
                 known.connected = connected.contains_key(&id);
+                known.paused_at = record.session.paused_at;
                 if let Some(idle) = connected.get(&id) {
                     known.attended_at = now;
                     known.input_at = now.minus(*idle);
-                } else if silent.contains(&record.session.zone) {
-                    // Whoever is connected through a proxy that does not answer must not suffer for it.
+                } else if known.paused_at.is_some() || silent.contains(&record.session.zone) {
+                    // Once it goes on, absence is counted from then. And whoever is connected through a proxy that does not answer must not suffer for it.
                     known.attended_at = now;
                     known.input_at = now;
                 }
@@ -278,6 +289,7 @@ mod tests {
             input_at: at(0),
             connected,
             warned: None,
+            paused_at: None,
         }
     }
 
@@ -335,13 +347,32 @@ mod tests {
     }
 
     #[test]
+    fn a_paused_session_has_a_limit_of_its_own_and_may_be_too_old_all_the_same() {
+        let mut limits = SessionLimits {
+            paused: Some(MINUTE * 120),
+            ..SessionLimits::default()
+        };
+        let mut paused = seen(false);
+        paused.paused_at = Some(at(10));
+        assert_eq!(limits.due(at(0), &mut paused, at(129)), Due::Nothing);
+        assert_eq!(limits.due(at(0), &mut paused, at(130)), Due::End(EndReason::PausedTooLong(7200)));
+        limits.longest = Some(MINUTE * 60);
+        assert_eq!(limits.due(at(0), &mut paused, at(60)), Due::End(EndReason::TimeLimit(3600)));
+    }
+
+    #[test]
     fn what_has_no_limit_has_no_end() {
         let limits = SessionLimits {
             unattended: None,
+            paused: None,
             ..SessionLimits::default()
         };
-        for connected in [true, false] {
-            assert_eq!(limits.due(at(0), &mut seen(connected), at(1_000_000)), Due::Nothing);
+        for (connected, paused_at) in [(true, None), (false, None), (false, Some(at(1)))] {
+            let mut seen = Seen {
+                paused_at,
+                ..seen(connected)
+            };
+            assert_eq!(limits.due(at(0), &mut seen, at(1_000_000)), Due::Nothing);
         }
     }
 }

@@ -1,13 +1,14 @@
 //! A session from its request to its end. Every state is in the database before the step that follows it runs, and the
 //! undo of every step is one idempotent `destroy`.
 //!
-//! `launch` asks for a session, `drive` takes it through its states, `steps` are those of the launch, `limits` end what is over, `teardown` is the
+//! `launch` asks for a session, `drive` takes it through its states, `steps` are those of the launch, `pause` freezes it and lets it go on, `limits` end what is over, `teardown` is the
 //! undo, `recover` and `reconcile` mend what a crash or a lost container left.
 
 pub(crate) mod drive;
 pub(crate) mod hooks;
 pub(crate) mod launch;
 pub(crate) mod limits;
+pub(crate) mod pause;
 pub(crate) mod reconcile;
 pub(crate) mod recover;
 pub(crate) mod steps;

@@ -7,6 +7,7 @@ use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId};
 use gatewright_database::EventFilter;
 use gatewright_ports::AgentError;
+use gatewright_ports::agent_control::{Fence, OwnedSession};
 
 use crate::actor::Actor;
 use crate::error::Internal;
@@ -57,7 +58,7 @@ impl ControlPlane {
     }
 
     /// Compares a node with the database once. Containers of sessions that are over are destroyed, ready sessions without a
-    /// container are ended, containers that nobody knows are reported and left alone.
+    /// container are ended, those that are paused against what is meant are driven on, containers that nobody knows are reported and left alone.
     pub(crate) async fn reconcile(&self, node: NodeId) -> Result<(), ReconcileError> {
         let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
         // Read before the list: a session that becomes ready while the agent lists is none that lost its container.
@@ -69,12 +70,19 @@ impl ControlPlane {
             .into_iter()
             .filter(|one| one.session.state == SessionState::Ready && one.session.node == Some(node))
             .collect();
-        let listed: HashMap<SessionId, bool> = agent.list().await?.into_iter().map(|one| (one.session, one.running)).collect();
+        let listed: HashMap<SessionId, OwnedSession> = agent.list().await?.into_iter().map(|one| (one.session, one)).collect();
 
         for record in ready {
-            if !listed.get(&record.session.id).copied().unwrap_or(false) {
-                tracing::info!(session = %record.session.id, "Workspace is gone");
-                self.end(record.session.id, EndReason::WorkspaceGone, &Actor::system()).await?;
+            match listed.get(&record.session.id).filter(|one| one.running) {
+                None => {
+                    tracing::info!(session = %record.session.id, "Workspace is gone");
+                    self.end(record.session.id, EndReason::WorkspaceGone, &Actor::system()).await?;
+                }
+                // Who was to tell the agent did not come so far.
+                Some(one) if one.paused.is_some_and(|paused| paused != record.session.paused_at.is_some()) => {
+                    self.drive(record.session.id);
+                }
+                Some(_) => {}
             }
         }
         for id in listed.into_keys() {
@@ -82,7 +90,7 @@ impl ControlPlane {
             match self.0.store.session(id).await? {
                 Some(record) if record.session.state.is_final() => {
                     tracing::info!(session = %id, "Removing what is left of a session that is over");
-                    agent.destroy(id).await?;
+                    agent.destroy(id, Fence::OVER).await?;
                 }
                 Some(_) => {}
                 None => self.quarantine(node, id).await?,

@@ -16,6 +16,7 @@ use crate::error::Internal;
 use crate::placement::{Placed, shortage_words};
 use crate::plane::ControlPlane;
 use crate::random;
+use crate::saga::drive::fence;
 use crate::saga::hooks::{HookFailure, Step};
 use crate::vault::VaultError;
 
@@ -120,19 +121,22 @@ impl ControlPlane {
 
         self.advance(id, SessionState::Reserved, SessionState::Creating, lease).await?;
         hooks.before(Step::Create, id).await?;
-        while let Err(error) = self.create_on(node, record, &password).await {
+        while let Err(error) = self.create_on(node, record, &password, lease).await {
+            if error == AgentError::Fenced {
+                return Err(Stopped::Fenced);
+            }
             let elsewhere = matches!(error, AgentError::NoCapacity { .. } | AgentError::ImageMissing { .. });
             if !elsewhere || nodes.is_empty() {
                 return Err(of_agent("create", &error));
             }
-            self.clear(node, id).await?;
+            self.clear(node, id, lease).await?;
             node = self.change_node(id, node, &mut nodes, &error, lease).await?;
         }
         hooks.after(Step::Create, id).await?;
 
         self.advance(id, SessionState::Creating, SessionState::Starting, lease).await?;
         hooks.before(Step::Start, id).await?;
-        self.bounded("start", self.0.config.step_timeout, self.agent_of(node)?.start(id))
+        self.bounded("start", self.0.config.step_timeout, self.agent_of(node)?.start(id, fence(lease)))
             .await?;
         hooks.after(Step::Start, id).await?;
 
@@ -156,6 +160,7 @@ impl ControlPlane {
     async fn bounded(&self, step: &str, limit: Duration, call: impl Future<Output = Result<(), AgentError>>) -> Result<(), Stopped> {
         match tokio::time::timeout(limit, call).await {
             Ok(Ok(())) => Ok(()),
+            Ok(Err(AgentError::Fenced)) => Err(Stopped::Fenced),
             Ok(Err(error)) => Err(of_agent(step, &error)),
             Err(_) => Err(failed(
                 "The desktop did not answer in time. Try again",
@@ -199,7 +204,7 @@ impl ControlPlane {
         Err(failed(person, format!("no node has room: {detail}")))
     }
 
-    async fn create_on(&self, node: NodeId, record: &SessionRecord, password: &SecretString) -> Result<(), AgentError> {
+    async fn create_on(&self, node: NodeId, record: &SessionRecord, password: &SecretString, lease: &Lease) -> Result<(), AgentError> {
         let id = record.session.id;
         let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
         let spec = SessionSpec {
@@ -211,21 +216,24 @@ impl ControlPlane {
             desktop_password: Some(password.clone()),
         };
         let limit = self.0.config.step_timeout;
-        tokio::time::timeout(limit, agent.create(spec)).await.unwrap_or_else(|_| {
-            Err(AgentError::Node {
-                why: format!("not created within {} s", limit.as_secs()),
+        tokio::time::timeout(limit, agent.create(spec, fence(lease)))
+            .await
+            .unwrap_or_else(|_| {
+                Err(AgentError::Node {
+                    why: format!("not created within {} s", limit.as_secs()),
+                })
             })
-        })
     }
 
     /// Removes from a node whatever a failed `create` left there, before another node is tried.
-    async fn clear(&self, node: NodeId, id: SessionId) -> Result<(), Stopped> {
+    async fn clear(&self, node: NodeId, id: SessionId, lease: &Lease) -> Result<(), Stopped> {
         let agent = self.agent_of(node)?;
         let mut tries = 0;
         loop {
             tries += 1;
-            match agent.destroy(id).await {
+            match agent.destroy(id, fence(lease)).await {
                 Ok(()) => return Ok(()),
+                Err(AgentError::Fenced) => return Err(Stopped::Fenced),
                 Err(error) if tries >= CLEAR_TRIES => return Err(of_agent("clear", &error)),
                 Err(_) => tokio::time::sleep(Duration::from_millis(200) * tries).await,
             }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId};
-use gatewright_database::{Lease, SessionRecord};
+use gatewright_database::{Lease, SessionRecord, StoreError};
 use gatewright_ports::AgentError;
 
 use crate::actor::Actor;
 use crate::error::Internal;
 use crate::plane::ControlPlane;
+use crate::saga::drive::fence;
 use crate::saga::hooks::{HookFailure, Step};
 
 /// The first wait between two tries; doubled each time.
@@ -46,6 +47,11 @@ impl ControlPlane {
         while let Err(error) = self.try_tear_down(record, lease).await {
             let error = match error {
                 TryFailed::Internal(internal) if internal.is_fenced() => return Err(internal),
+                // Should the database be the one that is behind, restored from yesterday: each lease has a higher number.
+                TryFailed::Agent(AgentError::Fenced) => {
+                    tokio::time::sleep(wait).await;
+                    return Err(StoreError::Fenced.into());
+                }
                 other => other,
             };
             tracing::warn!(session = %id, error = &error as &dyn Error, "Session is not gone yet");
@@ -71,7 +77,7 @@ impl ControlPlane {
 
         hooks.before(Step::Destroy, id).await?;
         if let Some(node) = record.session.node {
-            self.destroy_on(node, id).await?;
+            self.destroy_on(node, id, lease).await?;
         }
         hooks.after(Step::Destroy, id).await?;
 
@@ -93,9 +99,9 @@ impl ControlPlane {
         Ok(())
     }
 
-    async fn destroy_on(&self, node: NodeId, id: SessionId) -> Result<(), TryFailed> {
+    async fn destroy_on(&self, node: NodeId, id: SessionId, lease: &Lease) -> Result<(), TryFailed> {
         let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
-        tokio::time::timeout(self.0.config.step_timeout, agent.destroy(id))
+        tokio::time::timeout(self.0.config.step_timeout, agent.destroy(id, fence(lease)))
             .await
             .map_err(|_| TryFailed::Timeout)??;
         Ok(())

@@ -42,13 +42,15 @@ impl ControlPlane {
         if !lock(&self.0.watched).contains_key(&id) {
             return;
         }
+        // One at a time: what is read later is sent later, a pause that is over can't overtake what came after it.
+        let _turn = self.0.publishing.lock().await;
         match self.session(id).await {
             Ok(Some(view)) => {
                 let mut watched = lock(&self.0.watched);
                 let Some(sender) = watched.get(&id) else {
                     return;
                 };
-                // Two publishers may overtake each other: states only go forward, so the later one is the newer one.
+                // Read from another place of the database maybe: states only go forward.
                 sender.send_if_modified(|current| {
                     let newer = view.state >= current.state && *current != view;
                     if newer {
@@ -87,6 +89,7 @@ impl ControlPlane {
             SessionState::Ending => "Cleaning up",
             SessionState::Ended => "Ended",
             SessionState::Failed => "Failed",
+            SessionState::Ready if session.paused_at.is_some() => "Paused",
             launching => STEPS.iter().find(|(state, _)| *state == launching).map_or("", |(_, label)| label),
         };
         let end = session.end.as_ref().map(|reason| EndView {
@@ -108,6 +111,7 @@ impl ControlPlane {
             created_at: session.created_at,
             ready_at: session.ready_at,
             ended_at: session.ended_at,
+            paused_at: session.paused_at.filter(|_| session.state == SessionState::Ready),
             user: NameView {
                 id: session.user,
                 name: record.user_name.clone(),

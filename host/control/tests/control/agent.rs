@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::session::EndReason;
 use gatewright_core::{NodeId, SessionId};
-use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::proxy_control::OpenStream;
 use gatewright_ports::{AgentControl, AgentError, ProxyControl, ProxyError};
 use secrecy::{ExposeSecret, SecretString};
@@ -22,6 +22,8 @@ pub(crate) enum Call {
     Create,
     Start,
     WaitReady,
+    Pause,
+    Resume,
     Destroy,
 }
 
@@ -37,14 +39,28 @@ pub(crate) enum When {
 #[derive(Clone)]
 pub(crate) struct Container {
     pub(crate) running: bool,
+    pub(crate) paused: bool,
     pub(crate) password: String,
 }
 
 #[derive(Default)]
 struct State {
     containers: HashMap<SessionId, Container>,
+    fences: HashMap<SessionId, Fence>,
     faults: Vec<(Call, When, AgentError)>,
     calls: Vec<Call>,
+}
+
+impl State {
+    /// As a real one: who drives a session no more is refused.
+    fn pass(&mut self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        let newest = self.fences.entry(session).or_default();
+        if fence < *newest {
+            return Err(AgentError::Fenced);
+        }
+        *newest = fence;
+        Ok(())
+    }
 }
 
 pub(crate) struct FakeAgent {
@@ -109,10 +125,16 @@ impl FakeAgent {
         self.state.lock().unwrap().containers.remove(&session).unwrap();
     }
 
+    /// Somebody pauses a container with the engine's own tools.
+    pub(crate) fn freeze(&self, session: SessionId) {
+        self.state.lock().unwrap().containers.get_mut(&session).unwrap().paused = true;
+    }
+
     /// A container that is there for whatever reason.
     pub(crate) fn plant(&self, session: SessionId) {
         let container = Container {
             running: true,
+            paused: false,
             password: String::new(),
         };
         self.state.lock().unwrap().containers.insert(session, container);
@@ -154,8 +176,9 @@ impl AgentControl for FakeAgent {
         })
     }
 
-    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+    async fn create(&self, spec: SessionSpec, fence: Fence) -> Result<(), AgentError> {
         self.act(Call::Create, |state| {
+            state.pass(spec.session, fence)?;
             if state.containers.contains_key(&spec.session) {
                 return Ok(());
             }
@@ -167,6 +190,7 @@ impl AgentControl for FakeAgent {
             }
             let container = Container {
                 running: false,
+                paused: false,
                 password: spec
                     .desktop_password
                     .unwrap_or_else(|| SecretString::from(""))
@@ -178,8 +202,9 @@ impl AgentControl for FakeAgent {
         })
     }
 
-    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
+    async fn start(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.act(Call::Start, |state| {
+            state.pass(session, fence)?;
             state.containers.get_mut(&session).ok_or(AgentError::NotFound)?.running = true;
             Ok(())
         })
@@ -200,14 +225,49 @@ impl AgentControl for FakeAgent {
         Ok(())
     }
 
-    async fn stop(&self, session: SessionId, _: std::time::Duration) -> Result<(), AgentError> {
+    async fn stop(&self, session: SessionId, _: std::time::Duration, fence: Fence) -> Result<(), AgentError> {
         let mut state = self.state.lock().unwrap();
+        state.pass(session, fence)?;
         state.containers.get_mut(&session).ok_or(AgentError::NotFound)?.running = false;
         Ok(())
     }
 
-    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
+    async fn pause(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.act(Call::Pause, |state| {
+            state.pass(session, fence)?;
+            state.containers.get_mut(&session).ok_or(AgentError::NotFound)?.paused = true;
+            Ok(())
+        })
+    }
+
+    async fn resume(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.act(Call::Resume, |state| {
+            state.pass(session, fence)?;
+            state.containers.get_mut(&session).ok_or(AgentError::NotFound)?.paused = false;
+            Ok(())
+        })
+    }
+
+    async fn stats(&self, session: SessionId) -> Result<SessionStats, AgentError> {
+        self.containers().get(&session).ok_or(AgentError::NotFound)?;
+        Ok(SessionStats {
+            cpu_micros: 1,
+            memory_bytes: 1,
+            memory_limit_bytes: 1,
+            pids: 1,
+            received_bytes: None,
+            sent_bytes: None,
+        })
+    }
+
+    async fn logs(&self, session: SessionId, _: u32) -> Result<Vec<OutputPiece>, AgentError> {
+        self.containers().get(&session).ok_or(AgentError::NotFound)?;
+        Ok(Vec::new())
+    }
+
+    async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.act(Call::Destroy, |state| {
+            state.pass(session, fence)?;
             state.containers.remove(&session);
             Ok(())
         })
@@ -220,6 +280,7 @@ impl AgentControl for FakeAgent {
             .map(|(session, container)| OwnedSession {
                 session,
                 running: container.running,
+                paused: Some(container.paused),
             })
             .collect())
     }

@@ -56,6 +56,14 @@ impl Stand {
         self.proxy.told()
     }
 
+    async fn paused(&self, paused: bool) {
+        if paused {
+            self.plane.control.pause(self.session, &admin()).await.unwrap();
+        } else {
+            self.plane.control.resume(self.session, &admin()).await.unwrap();
+        }
+    }
+
     async fn is_ready(&self) {
         let session = self.plane.control.session(self.session).await.unwrap().unwrap();
         assert_eq!(session.state, SessionState::Ready, "{:?}", session.end);
@@ -183,4 +191,24 @@ async fn who_is_connected_through_another_process_is_known_by_its_link() {
     stand.is_ready().await;
     stand.after(MINUTE).await;
     stand.plane.wait_final(stand.session).await;
+}
+
+#[tokio::test]
+async fn a_paused_session_ends_by_its_own_limit_and_absence_counts_from_when_it_goes_on() {
+    let stand = Stand::new(SessionLimits::default()).await;
+    stand.paused(true).await;
+    // Far longer than nobody may be connected.
+    stand.after(MINUTE * 60 * 23).await;
+    stand.is_ready().await;
+    stand.paused(false).await;
+    stand.after(MINUTE * 29).await;
+    stand.is_ready().await;
+    stand.paused(true).await;
+    stand.after(MINUTE * 60 * 24 - MINUTE).await;
+    stand.is_ready().await;
+    stand.after(MINUTE).await;
+    let ended = stand.plane.wait_final(stand.session).await;
+    assert_eq!(ended.end.unwrap().code, "paused-too-long");
+    assert!(stand.agent.containers().is_empty());
+    stand.plane.control.shutdown().await;
 }

@@ -9,6 +9,7 @@ mod launch;
 mod limits;
 mod login;
 mod nodes;
+mod pause;
 mod plugins;
 mod reconcile;
 mod seed;

@@ -149,6 +149,16 @@ fn whoever_dies_in_whatever_step_the_other_brings_it_to_its_end() {
 
 #[test]
 fn a_driver_that_was_taken_for_dead_writes_nothing_any_more() {
+    stalls_at((Step::Start, When::After));
+}
+
+/// It has yet to tell the agent when everything is undone: the agent does not listen to it any more.
+#[test]
+fn a_driver_that_was_taken_for_dead_makes_nothing_any_more() {
+    stalls_at((Step::Create, When::Before));
+}
+
+fn stalls_at(step: (Step, When)) {
     let site = Site::shared();
     let agent = FakeAgent::new(1, 5).share();
     let living = runtime();
@@ -165,9 +175,7 @@ fn a_driver_that_was_taken_for_dead_writes_nothing_any_more() {
             // One thread for all of it: while the hook holds it, not even the lease is kept.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let plane = site
-                    .open_hooked(Arc::new(Stall::at((Step::Start, When::After), sender, held)))
-                    .await;
+                let plane = site.open_hooked(Arc::new(Stall::at(step, sender, held))).await;
                 plane.add(&agent).await;
                 let id = plane.launch().await;
                 // It comes to itself when the other one has undone its work.
@@ -181,11 +189,11 @@ fn a_driver_that_was_taken_for_dead_writes_nothing_any_more() {
         });
         reached.recv_timeout(SOON).unwrap();
         living.block_on(async {
-            eventually("the other one undid it", async || agent.containers().is_empty()).await;
             eventually("and said so", async || {
                 other.actions().await.iter().any(|action| action == "session.failed")
             })
             .await;
+            assert!(agent.containers().is_empty(), "the other one undid it");
         });
         go.send(()).unwrap();
         let id = stalling.join().unwrap();
@@ -195,7 +203,9 @@ fn a_driver_that_was_taken_for_dead_writes_nothing_any_more() {
             assert!(view.ready_at.is_none());
             let actions = other.actions().await;
             assert!(!actions.iter().any(|action| action == "session.ready"));
+            assert_eq!(agent.calls(Call::Create), 1, "the stalled driver did ask");
             assert_eq!(agent.calls(Call::WaitReady), 0, "the stalled driver went no further");
+            assert!(agent.containers().is_empty(), "and nothing came of it");
             other.control.shutdown().await;
         });
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatewright_core::SessionId;
 use gatewright_plugin_host::PluginSlots;
-use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::{AgentControl, AgentError, ByteStream, Control, SessionStreams, StreamError};
 use tokio::io::DuplexStream;
 use tokio::time::{MissedTickBehavior, interval};
@@ -18,6 +18,7 @@ use crate::calls::Calls;
 use crate::config::{AgentConfig, EngineLanguage};
 use crate::endpoint::GuardedEngine;
 use crate::engine::Engine;
+use crate::fences::Fences;
 use crate::files;
 use crate::folder::{FolderError, Folders};
 use crate::guard::WORKSPACE_UID;
@@ -28,6 +29,9 @@ use crate::turns::Turns;
 
 /// What a stream of files holds between its ends.
 const FILES_BUFFER: usize = 512 << 10;
+
+/// How often the leases of sessions that are long over are looked for.
+const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Runs the workspaces of one node. Cheap to clone; all clones are the same agent.
 #[derive(Clone)]
@@ -40,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) folders: Arc<Folders>,
+    pub(crate) fences: Arc<Fences>,
     pub(crate) watcher: Watcher,
     /// Where sessions can have one, and else why not.
     pub(crate) network: Arc<Result<Network, String>>,
@@ -75,6 +80,7 @@ impl Agent {
         }
         let config = Arc::new(config);
         let folders = Folders::open(&config.data_dir, WORKSPACE_UID).map_err(OpenError::Folder)?;
+        let fences = Fences::open(&config.data_dir).map_err(OpenError::Folder)?;
         let engine = Engine::new(config.engine.clone(), config.language.clone());
         let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
         let calls = Arc::new(Calls::new(Arc::clone(&config), Arc::clone(&plugins), engine));
@@ -85,6 +91,7 @@ impl Agent {
                 config,
                 calls,
                 folders: Arc::new(folders),
+                fences: Arc::new(fences),
                 watcher,
                 network,
                 turns: Turns::default(),
@@ -99,11 +106,17 @@ impl Agent {
     pub async fn run(&self, control: Arc<dyn Control>, stop: CancellationToken) {
         let mut ticks = interval(self.inner.config.heartbeat);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sweeps = interval(SWEEP);
+        sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reached = true;
         let mut degraded: Option<String> = None;
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
+                _ = sweeps.tick() => {
+                    self.inner.sweep_fences().await;
+                    continue;
+                }
                 _ = ticks.tick() => {}
             }
             if let Ok(network) = self.inner.network.as_ref() {
@@ -175,24 +188,40 @@ impl AgentControl for Agent {
         Ok(self.inner.watcher.status().await)
     }
 
-    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
-        self.inner.create(spec).await
+    async fn create(&self, spec: SessionSpec, fence: Fence) -> Result<(), AgentError> {
+        self.inner.create(spec, fence).await
     }
 
-    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
-        self.inner.start(session).await
+    async fn start(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.inner.start(session, fence).await
     }
 
     async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
         self.inner.wait_ready(session).await
     }
 
-    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError> {
-        self.inner.stop(session, grace).await
+    async fn stop(&self, session: SessionId, grace: Duration, fence: Fence) -> Result<(), AgentError> {
+        self.inner.stop(session, grace, fence).await
     }
 
-    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
-        self.inner.destroy(session).await
+    async fn pause(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.inner.pause(session, fence).await
+    }
+
+    async fn resume(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.inner.resume(session, fence).await
+    }
+
+    async fn stats(&self, session: SessionId) -> Result<SessionStats, AgentError> {
+        self.inner.stats(session).await
+    }
+
+    async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
+        self.inner.logs(session, lines).await
+    }
+
+    async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.inner.destroy(session, fence).await
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {

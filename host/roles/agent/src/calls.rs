@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright_core::SessionId;
-use gatewright_plugin_host::{Answer, CallContext, Capabilities, Container, ContainerSpec, PluginSlots, Runtime, RuntimeError};
+use gatewright_plugin_host::{
+    Answer, CallContext, Capabilities, Container, ContainerSpec, OutputPiece, PluginSlots, Runtime, RuntimeError, Usage,
+};
 use gatewright_ports::AgentError;
+use gatewright_ports::agent_control::MAX_LOG_BYTES;
 
 use crate::config::AgentConfig;
 use crate::endpoint::{CallEndpoint, GuardedEngine};
@@ -85,7 +88,12 @@ impl Calls {
             .call(Scope::Create(Box::new(rules)), async |runtime, context| {
                 runtime.create(&context, spec).await
             })
-            .await?;
+            .await
+            .map_err(|error| match error {
+                // Another node may.
+                AgentError::Unsupported { why } => AgentError::NoCapacity { why },
+                error => error,
+            })?;
         let id = self.container_id(&id);
         if let Some(id) = id.as_ref().filter(|_| !self.is_guarded()) {
             self.engine.known(|known| known.learn(id.clone(), session));
@@ -113,6 +121,36 @@ impl Calls {
     pub(crate) async fn stop(&self, session: SessionId, id: &ContainerId, grace: Duration) -> Result<(), AgentError> {
         self.call(Scope::Session(session), async |runtime, context| {
             runtime.stop(&context, id.as_str(), grace).await
+        })
+        .await
+    }
+
+    /// Freezes a container.
+    pub(crate) async fn pause(&self, session: SessionId, id: &ContainerId) -> Result<(), AgentError> {
+        self.call(Scope::Session(session), async |runtime, context| {
+            runtime.pause(&context, id.as_str()).await
+        })
+        .await
+    }
+
+    /// Lets a frozen container go on.
+    pub(crate) async fn resume(&self, session: SessionId, id: &ContainerId) -> Result<(), AgentError> {
+        self.call(Scope::Session(session), async |runtime, context| {
+            runtime.resume(&context, id.as_str()).await
+        })
+        .await
+    }
+
+    pub(crate) async fn stats(&self, session: SessionId, id: &ContainerId) -> Result<Usage, AgentError> {
+        self.call(Scope::Session(session), async |runtime, context| {
+            runtime.stats(&context, id.as_str()).await
+        })
+        .await
+    }
+
+    pub(crate) async fn logs(&self, session: SessionId, id: &ContainerId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
+        self.call(Scope::Session(session), async |runtime, context| {
+            runtime.logs(&context, id.as_str(), lines, MAX_LOG_BYTES).await
         })
         .await
     }
@@ -234,7 +272,8 @@ fn agent_error(error: RuntimeError, refusal: Option<String>) -> AgentError {
     match error {
         RuntimeError::NotFound => AgentError::NotFound,
         RuntimeError::ImageMissing(image) => AgentError::ImageMissing { image },
-        RuntimeError::NoCapacity(why) | RuntimeError::Unsupported(why) => AgentError::NoCapacity { why },
+        RuntimeError::NoCapacity(why) => AgentError::NoCapacity { why },
+        RuntimeError::Unsupported(why) => AgentError::Unsupported { why },
         RuntimeError::Refused(why) => AgentError::Refused { why },
         RuntimeError::Unreachable => AgentError::Engine {
             why: "it does not answer".into(),

@@ -16,6 +16,7 @@ mod config;
 mod disk;
 mod endpoint;
 mod engine;
+mod fences;
 mod files;
 mod folder;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod folder_tests;
 pub mod guard;
 mod lifecycle;
 mod network;
+mod outside;
 mod readiness;
 mod remove_tree;
 mod runtime_plugin;

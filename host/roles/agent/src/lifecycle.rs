@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gatewright_core::SessionId;
 use gatewright_core::record::Network;
 use gatewright_plugin_host::ContainerState;
 use gatewright_ports::AgentError;
-use gatewright_ports::agent_control::{OwnedSession, SessionSpec};
+use gatewright_ports::agent_control::{Fence, OwnedSession, SessionSpec};
 use secrecy::SecretString;
 use tracing::{Instrument as _, info, warn};
 
@@ -57,13 +57,36 @@ impl Inner {
         }
     }
 
+    /// [`Self::in_turn`] for a step that changes the session: not for who drives it no more. In the turn, so that a step that
+    /// waited behind that of a newer driver is refused as well.
+    async fn in_driven_turn<T, F>(
+        self: &Arc<Self>,
+        session: SessionId,
+        fence: Fence,
+        step: impl FnOnce(Arc<Self>, Memory) -> F + Send + 'static,
+    ) -> Result<T, AgentError>
+    where
+        T: Send + 'static,
+        F: Future<Output = (Memory, Result<T, AgentError>)> + Send + 'static,
+    {
+        self.in_turn(session, move |inner, memory| async move {
+            let fences = Arc::clone(&inner.fences);
+            if let Err(error) = inner.on_disk(move || fences.pass(session, fence)).await {
+                warn!(%session, fence = fence.0, %error, "Step was refused");
+                return (memory, Err(error));
+            }
+            step(inner, memory).await
+        })
+        .await
+    }
+
     /// See [`gatewright_ports::AgentControl::create`].
-    pub(crate) async fn create(self: &Arc<Self>, spec: SessionSpec) -> Result<(), AgentError> {
+    pub(crate) async fn create(self: &Arc<Self>, spec: SessionSpec, fence: Fence) -> Result<(), AgentError> {
         if spec.network == Network::Internet {
             self.network()?.check().await?;
         }
         self.watcher.can_give(&spec.resources).await?;
-        self.in_turn(spec.session, |inner, _| async move {
+        self.in_driven_turn(spec.session, fence, |inner, _| async move {
             let session = spec.session;
             match inner.create_now(spec).await {
                 Ok(id) => {
@@ -130,8 +153,8 @@ impl Inner {
     }
 
     /// See [`gatewright_ports::AgentControl::start`].
-    pub(crate) async fn start(self: &Arc<Self>, session: SessionId) -> Result<(), AgentError> {
-        self.in_turn(session, |inner, memory| async move {
+    pub(crate) async fn start(self: &Arc<Self>, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.in_driven_turn(session, fence, move |inner, memory| async move {
             let id = match inner.find(session, memory).await {
                 Ok(id) => id,
                 Err(error) => return (Memory::default(), Err(error)),
@@ -177,16 +200,58 @@ impl Inner {
     }
 
     /// See [`gatewright_ports::AgentControl::stop`].
-    pub(crate) async fn stop(self: &Arc<Self>, session: SessionId, grace: Duration) -> Result<(), AgentError> {
-        self.in_turn(session, move |inner, memory| async move {
+    pub(crate) async fn stop(self: &Arc<Self>, session: SessionId, grace: Duration, fence: Fence) -> Result<(), AgentError> {
+        self.in_driven_turn(session, fence, move |inner, memory| async move {
             let id = match inner.find(session, memory).await {
                 Ok(id) => id,
                 Err(error) => return (Memory::default(), Err(error)),
             };
-            let result = inner.calls.stop(session, &id, grace).await;
+            let result = inner.stop_now(session, &id, grace).await;
             match &result {
                 Ok(()) => info!(%session, container = %id, "Container stopped"),
                 Err(error) => warn!(%session, container = %id, %error, "Container was not stopped"),
+            }
+            (Memory { container: Some(id) }, result)
+        })
+        .await
+    }
+
+    /// What is frozen can't be asked to end.
+    async fn stop_now(&self, session: SessionId, id: &ContainerId, grace: Duration) -> Result<(), AgentError> {
+        if self.calls.inspect(session, id).await?.state == ContainerState::Paused {
+            self.calls.resume(session, id).await?;
+        }
+        self.calls.stop(session, id, grace).await
+    }
+
+    /// See [`gatewright_ports::AgentControl::pause`].
+    pub(crate) async fn pause(self: &Arc<Self>, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.in_driven_turn(session, fence, move |inner, memory| async move {
+            let id = match inner.find(session, memory).await {
+                Ok(id) => id,
+                Err(error) => return (Memory::default(), Err(error)),
+            };
+            let result = inner.calls.pause(session, &id).await;
+            match &result {
+                Ok(()) => info!(%session, container = %id, "Container paused"),
+                Err(error) => warn!(%session, container = %id, %error, "Container was not paused"),
+            }
+            (Memory { container: Some(id) }, result)
+        })
+        .await
+    }
+
+    /// See [`gatewright_ports::AgentControl::resume`].
+    pub(crate) async fn resume(self: &Arc<Self>, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.in_driven_turn(session, fence, move |inner, memory| async move {
+            let id = match inner.find(session, memory).await {
+                Ok(id) => id,
+                Err(error) => return (Memory::default(), Err(error)),
+            };
+            let result = inner.calls.resume(session, &id).await;
+            match &result {
+                Ok(()) => info!(%session, container = %id, "Container goes on"),
+                Err(error) => warn!(%session, container = %id, %error, "Container does not go on"),
             }
             (Memory { container: Some(id) }, result)
         })
@@ -218,8 +283,8 @@ impl Inner {
     }
 
     /// See [`gatewright_ports::AgentControl::destroy`].
-    pub(crate) async fn destroy(self: &Arc<Self>, session: SessionId) -> Result<(), AgentError> {
-        self.in_turn(session, |inner, memory| async move {
+    pub(crate) async fn destroy(self: &Arc<Self>, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.in_driven_turn(session, fence, move |inner, memory| async move {
             match inner.destroy_now(session).await {
                 Ok(()) => (Memory::default(), Ok(())),
                 Err(error) => {
@@ -261,15 +326,32 @@ impl Inner {
     pub(crate) async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
         // Folders first: a session whose container is made meanwhile is then found at least once.
         let folders = self.on_folders(Folders::list).await?;
-        let mut running: BTreeMap<SessionId, bool> = folders.into_iter().map(|session| (session, false)).collect();
+        let mut found: BTreeMap<SessionId, (bool, bool)> = folders.into_iter().map(|session| (session, (false, false))).collect();
         for (session, container) in self.calls.all().await? {
-            let runs = matches!(container.state, ContainerState::Running | ContainerState::Paused);
-            *running.entry(session).or_default() |= runs;
+            let (running, paused) = found.entry(session).or_default();
+            *running |= matches!(container.state, ContainerState::Running | ContainerState::Paused);
+            *paused |= container.state == ContainerState::Paused;
         }
-        Ok(running
+        Ok(found
             .into_iter()
-            .map(|(session, running)| OwnedSession { session, running })
+            .map(|(session, (running, paused))| OwnedSession {
+                session,
+                running,
+                paused: Some(paused),
+            })
             .collect())
+    }
+
+    /// Forgets the leases of sessions that are long over.
+    pub(crate) async fn sweep_fences(&self) {
+        let fences = Arc::clone(&self.fences);
+        let swept = self.on_folders(move |folders| {
+            let live = folders.list()?;
+            fences.sweep(SystemTime::now(), |session| live.contains(&session));
+            Ok(())
+        });
+        // What failed was told, and comes again.
+        drop(swept.await);
     }
 
     /// Folder work blocks.
@@ -278,12 +360,19 @@ impl Inner {
         work: impl FnOnce(&Folders) -> Result<T, FolderError> + Send + 'static,
     ) -> Result<T, AgentError> {
         let folders = Arc::clone(&self.folders);
-        match tokio::task::spawn_blocking(move || work(&folders)).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
+        self.on_disk(move || {
+            work(&folders).map_err(|error| {
                 warn!(error = &error as &dyn std::error::Error, "Work on a session's folder failed");
-                Err(AgentError::Node { why: error.to_string() })
-            }
+                AgentError::Node { why: error.to_string() }
+            })
+        })
+        .await
+    }
+
+    /// Work that blocks.
+    async fn on_disk<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, AgentError> + Send + 'static) -> Result<T, AgentError> {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
             Err(error) => {
                 warn!(%error, "Work on a session's folder was lost");
                 Err(AgentError::Node {

@@ -7,6 +7,8 @@ use gatewright_core::session::EndReason;
 pub(crate) enum StreamEnd {
     /// The session is over.
     SessionEnded(EndReason),
+    /// The session is paused: it is there, and is connected to once it goes on.
+    Paused,
     /// The same person opened the session elsewhere.
     TakenOver,
     /// This proxy stops; the client comes back by itself.
@@ -34,6 +36,7 @@ impl StreamEnd {
             Self::ClientViolation(_) => 4003,
             Self::DesktopViolation(_) => 4004,
             Self::TakenOver => 4005,
+            Self::Paused => 4006,
         }
     }
 
@@ -47,6 +50,7 @@ impl StreamEnd {
             Self::ClientViolation(_) => "client-violation",
             Self::DesktopViolation(_) => "desktop-violation",
             Self::TakenOver => "taken-over",
+            Self::Paused => "paused",
         }
     }
 
@@ -55,6 +59,7 @@ impl StreamEnd {
         match self {
             Self::SessionEnded(reason) => reason.text(),
             Self::TakenOver => "This session was opened elsewhere.".into(),
+            Self::Paused => "This session is paused.".into(),
             Self::Restarting => "The service is restarting. The session comes back by itself.".into(),
             Self::ClientViolation(_) => "This page sent data that the session does not accept. Reload it.".into(),
             Self::DesktopViolation(detail) => EndReason::ProtocolViolation(detail.clone()).text(),

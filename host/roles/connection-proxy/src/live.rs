@@ -230,6 +230,7 @@ mod tests {
             zone: ZoneId::from_uuid(id),
             node: NodeId::from_uuid(id),
             state: SessionState::Ready,
+            paused: false,
             end: None,
         }
     }

@@ -97,6 +97,7 @@ impl Inner {
         while let Some(Ok(())) = self.stop.run_until_cancelled(changes.changed()).await {
             for session in self.registry.all() {
                 match self.control.session(session.id).await {
+                    Ok(context) if context.state == SessionState::Ready && context.paused => session.end(&StreamEnd::Paused),
                     Ok(context) if context.state == SessionState::Ready => session.update(context),
                     Ok(context) if context.state.is_final() || context.state == SessionState::Ending => {
                         let reason = context.end.unwrap_or(EndReason::Administrator);

@@ -68,6 +68,7 @@ pub(crate) async fn admit(inner: &Inner, ticket: &VerifiedTicket) -> Result<Sess
         return Err(StreamEnd::SessionEnded(EndReason::Administrator));
     }
     match context.state {
+        SessionState::Ready if context.paused => Err(StreamEnd::Paused),
         SessionState::Ready if inner.gate.policy().current().is_fresh() => Ok(context),
         SessionState::Ending | SessionState::Ended | SessionState::Failed => {
             Err(StreamEnd::SessionEnded(context.end.unwrap_or(EndReason::Administrator)))

@@ -97,6 +97,8 @@ pub(crate) fn api() -> OpenApiRouter<WebApp> {
         .routes(routes!(sessions::list, sessions::launch))
         .routes(routes!(sessions::one, sessions::end))
         .routes(routes!(sessions::ticket))
+        .routes(routes!(sessions::pause))
+        .routes(routes!(sessions::resume))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::impact))
         .routes(routes!(plugins::roll_back))

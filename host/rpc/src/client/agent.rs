@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::control::SecretText;
 use gatewright_ports::{AgentControl, AgentError};
 
 use crate::channel::Channel;
 use crate::method::Method;
-use crate::wire::{Create, Nothing, OneSession, Stop};
+use crate::wire::{Create, Driven, Logs, Nothing, OneSession, Stop};
 
 /// The agent at the other end of a link.
 #[derive(Debug, Clone)]
 pub struct RemoteAgent(pub Channel);
 
 impl RemoteAgent {
-    async fn done(&self, method: Method, session: SessionId) -> Result<(), AgentError> {
-        self.0.call::<Nothing, _>(method, &OneSession { session }).await.map(drop)
+    async fn done(&self, method: Method, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.0.call::<Nothing, _>(method, &Driven { session, fence }).await.map(drop)
     }
 }
 
@@ -28,30 +28,52 @@ impl AgentControl for RemoteAgent {
         self.0.call(Method::AgentStatus, &Nothing {}).await
     }
 
-    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+    async fn create(&self, spec: SessionSpec, fence: Fence) -> Result<(), AgentError> {
         let desktop_password = spec.desktop_password.clone().map(SecretText);
-        let body = Create { spec, desktop_password };
+        let body = Create {
+            spec,
+            desktop_password,
+            fence,
+        };
         self.0.call::<Nothing, _>(Method::AgentCreate, &body).await.map(drop)
     }
 
-    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
-        self.done(Method::AgentStart, session).await
+    async fn start(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.done(Method::AgentStart, session, fence).await
     }
 
     async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
-        self.done(Method::AgentWaitReady, session).await
+        let body = OneSession { session };
+        self.0.call::<Nothing, _>(Method::AgentWaitReady, &body).await.map(drop)
     }
 
-    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError> {
+    async fn stop(&self, session: SessionId, grace: Duration, fence: Fence) -> Result<(), AgentError> {
         let body = Stop {
             session,
             grace_secs: grace.as_secs(),
+            fence,
         };
         self.0.call::<Nothing, _>(Method::AgentStop, &body).await.map(drop)
     }
 
-    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
-        self.done(Method::AgentDestroy, session).await
+    async fn pause(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.done(Method::AgentPause, session, fence).await
+    }
+
+    async fn resume(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.done(Method::AgentResume, session, fence).await
+    }
+
+    async fn stats(&self, session: SessionId) -> Result<SessionStats, AgentError> {
+        self.0.call(Method::AgentStats, &OneSession { session }).await
+    }
+
+    async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
+        self.0.call(Method::AgentLogs, &Logs { session, lines }).await
+    }
+
+    async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.done(Method::AgentDestroy, session, fence).await
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::{AgentControl, AgentError};
 use http::Response;
 use http_body_util::Full;
@@ -14,7 +14,7 @@ use http_body_util::Full;
 use crate::caller::{About, Caller};
 use crate::method::Method;
 use crate::serve::{Answers, BadBody, body};
-use crate::wire::{Create, Nothing, OneSession, Stop, reply};
+use crate::wire::{Create, Driven, Logs, Nothing, OneSession, Stop, reply};
 
 /// An agent, as one caller may use it.
 #[derive(Clone)]
@@ -42,14 +42,14 @@ impl AgentControl for GuardedAgent {
         self.agent.status().await
     }
 
-    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+    async fn create(&self, spec: SessionSpec, fence: Fence) -> Result<(), AgentError> {
         self.may(Method::AgentCreate)?;
-        self.agent.create(spec).await
+        self.agent.create(spec, fence).await
     }
 
-    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
+    async fn start(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.may(Method::AgentStart)?;
-        self.agent.start(session).await
+        self.agent.start(session, fence).await
     }
 
     async fn wait_ready(&self, session: SessionId) -> Result<(), AgentError> {
@@ -57,14 +57,34 @@ impl AgentControl for GuardedAgent {
         self.agent.wait_ready(session).await
     }
 
-    async fn stop(&self, session: SessionId, grace: Duration) -> Result<(), AgentError> {
+    async fn stop(&self, session: SessionId, grace: Duration, fence: Fence) -> Result<(), AgentError> {
         self.may(Method::AgentStop)?;
-        self.agent.stop(session, grace).await
+        self.agent.stop(session, grace, fence).await
     }
 
-    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
+    async fn pause(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.may(Method::AgentPause)?;
+        self.agent.pause(session, fence).await
+    }
+
+    async fn resume(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.may(Method::AgentResume)?;
+        self.agent.resume(session, fence).await
+    }
+
+    async fn stats(&self, session: SessionId) -> Result<SessionStats, AgentError> {
+        self.may(Method::AgentStats)?;
+        self.agent.stats(session).await
+    }
+
+    async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
+        self.may(Method::AgentLogs)?;
+        self.agent.logs(session, lines).await
+    }
+
+    async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.may(Method::AgentDestroy)?;
-        self.agent.destroy(session).await
+        self.agent.destroy(session, fence).await
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
@@ -77,6 +97,7 @@ impl AgentControl for GuardedAgent {
 impl Answers for GuardedAgent {
     async fn answer(&self, method: Method, bytes: &[u8]) -> Result<Option<Response<Full<Bytes>>>, BadBody> {
         let session = || body::<OneSession>(bytes).map(|body| body.session);
+        let driven = || body::<Driven>(bytes).map(|body| (body.session, body.fence));
         let done = |outcome: Result<(), AgentError>| reply(outcome.map(|()| Nothing {}));
         Ok(Some(match method {
             Method::AgentStatus => reply(self.status().await),
@@ -84,17 +105,41 @@ impl Answers for GuardedAgent {
                 let Create {
                     mut spec,
                     desktop_password,
+                    fence,
                 } = body(bytes)?;
                 spec.desktop_password = desktop_password.map(|password| password.0);
-                done(self.create(spec).await)
+                done(self.create(spec, fence).await)
             }
-            Method::AgentStart => done(self.start(session()?).await),
+            Method::AgentStart => {
+                let (session, fence) = driven()?;
+                done(self.start(session, fence).await)
+            }
             Method::AgentWaitReady => done(self.wait_ready(session()?).await),
             Method::AgentStop => {
-                let Stop { session, grace_secs } = body(bytes)?;
-                done(self.stop(session, Duration::from_secs(grace_secs)).await)
+                let Stop {
+                    session,
+                    grace_secs,
+                    fence,
+                } = body(bytes)?;
+                done(self.stop(session, Duration::from_secs(grace_secs), fence).await)
             }
-            Method::AgentDestroy => done(self.destroy(session()?).await),
+            Method::AgentPause => {
+                let (session, fence) = driven()?;
+                done(self.pause(session, fence).await)
+            }
+            Method::AgentResume => {
+                let (session, fence) = driven()?;
+                done(self.resume(session, fence).await)
+            }
+            Method::AgentStats => reply(self.stats(session()?).await),
+            Method::AgentLogs => {
+                let Logs { session, lines } = body(bytes)?;
+                reply(self.logs(session, lines).await)
+            }
+            Method::AgentDestroy => {
+                let (session, fence) = driven()?;
+                done(self.destroy(session, fence).await)
+            }
             Method::AgentList => reply(self.list().await),
             _ => return Ok(None),
         }))

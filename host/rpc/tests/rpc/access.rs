@@ -13,8 +13,8 @@ use gatewright_rpc::{
 };
 
 use crate::world::{
-    Desk, ELSEWHERE, HERE, Linked, NOWHERE, Plane, Relay, World, audit, digest, eventually, identity, node, secret, session, spec, status,
-    verdict, zone,
+    Desk, ELSEWHERE, FENCE, HERE, Linked, NOWHERE, Plane, Relay, World, audit, digest, eventually, identity, node, secret, session, spec,
+    status, verdict, zone,
 };
 
 /// Whom a call is about, seen from a caller who is node 5 in zone 1.
@@ -43,6 +43,10 @@ fn expected(method: Method, role: NodeRole, whose: Whose) -> bool {
         | Method::AgentStart
         | Method::AgentWaitReady
         | Method::AgentStop
+        | Method::AgentPause
+        | Method::AgentResume
+        | Method::AgentStats
+        | Method::AgentLogs
         | Method::AgentDestroy
         | Method::AgentList
         | Method::ProxyList
@@ -94,8 +98,8 @@ async fn of_control(control: &dyn Control, method: Method, whose: Whose) -> Opti
 /// Calls a method of the other ports. The fakes answer every allowed call with success.
 async fn of_others(caller: Caller, method: Method, whose: Whose) -> Option<bool> {
     let desk = Arc::new(Desk::default());
-    desk.create(spec(session(HERE))).await.unwrap();
-    desk.start(session(HERE)).await.unwrap();
+    desk.create(spec(session(HERE)), FENCE).await.unwrap();
+    desk.start(session(HERE), FENCE).await.unwrap();
     let (agent, proxy) = (
         GuardedAgent::new(desk.clone(), caller.clone()),
         GuardedProxy::new(Arc::new(Relay::default()), caller.clone()),
@@ -103,11 +107,15 @@ async fn of_others(caller: Caller, method: Method, whose: Whose) -> Option<bool>
     let of = session(HERE);
     Some(match method {
         Method::AgentStatus => agent.status().await.is_ok(),
-        Method::AgentCreate => agent.create(spec(of)).await.is_ok(),
-        Method::AgentStart => agent.start(of).await.is_ok(),
+        Method::AgentCreate => agent.create(spec(of), FENCE).await.is_ok(),
+        Method::AgentStart => agent.start(of, FENCE).await.is_ok(),
         Method::AgentWaitReady => agent.wait_ready(of).await.is_ok(),
-        Method::AgentStop => agent.stop(of, std::time::Duration::from_secs(1)).await.is_ok(),
-        Method::AgentDestroy => agent.destroy(of).await.is_ok(),
+        Method::AgentStop => agent.stop(of, std::time::Duration::from_secs(1), FENCE).await.is_ok(),
+        Method::AgentPause => agent.pause(of, FENCE).await.is_ok(),
+        Method::AgentResume => agent.resume(of, FENCE).await.is_ok(),
+        Method::AgentStats => agent.stats(of).await.is_ok(),
+        Method::AgentLogs => agent.logs(of, 10).await.is_ok(),
+        Method::AgentDestroy => agent.destroy(of, FENCE).await.is_ok(),
         Method::AgentList => agent.list().await.is_ok(),
         Method::ProxyList => proxy.list().await.is_ok(),
         Method::ProxyTerminate => proxy.terminate(of, EndReason::User).await.is_ok(),

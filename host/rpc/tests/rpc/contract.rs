@@ -7,6 +7,7 @@ use gatewright_core::NodeRole::{Agent, ConnectionProxy, WebApp};
 use gatewright_core::plugin::Digest;
 use gatewright_core::session::EndReason;
 use gatewright_identity::JoinToken;
+use gatewright_ports::agent_control::Fence;
 use gatewright_ports::control::{Der, JoinRequest, RenewRequest, SecretText};
 use gatewright_ports::{AgentControl, AgentError, Control, ControlError, ProxyControl, SessionStreams, StreamError};
 use gatewright_rpc::{
@@ -17,8 +18,8 @@ use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::world::{
-    Desk, ELSEWHERE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, node, policy, secret, session, spec, status, verdict,
-    zone,
+    Desk, ELSEWHERE, FENCE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, logs, node, policy, secret, session, spec,
+    stats, status, verdict, zone,
 };
 
 async fn proxys_control(control: &dyn Control, plane: &Plane) {
@@ -146,8 +147,8 @@ async fn control_between_processes() {
 
 async fn agent_contract(agent: &dyn AgentControl, desk: &Desk) {
     assert_eq!(agent.status().await.unwrap(), status(1));
-    agent.create(spec(session(HERE))).await.unwrap();
-    agent.create(spec(session(HERE))).await.unwrap();
+    agent.create(spec(session(HERE)), FENCE).await.unwrap();
+    agent.create(spec(session(HERE)), FENCE).await.unwrap();
     let (made, _) = desk.made.lock().unwrap()[&session(HERE)].clone();
     assert_eq!(made.desktop_password.unwrap().expose_secret(), "hunter2");
     assert_eq!(
@@ -156,8 +157,11 @@ async fn agent_contract(agent: &dyn AgentControl, desk: &Desk) {
     );
     let mut other = spec(session(ELSEWHERE));
     other.image = "unknown".into();
-    assert_eq!(agent.create(other).await, Err(AgentError::ImageMissing { image: "unknown".into() }));
-    assert_eq!(agent.start(session(ELSEWHERE)).await, Err(AgentError::NotFound));
+    assert_eq!(
+        agent.create(other, FENCE).await,
+        Err(AgentError::ImageMissing { image: "unknown".into() })
+    );
+    assert_eq!(agent.start(session(ELSEWHERE), FENCE).await, Err(AgentError::NotFound));
     assert_eq!(agent.wait_ready(session(ELSEWHERE)).await, Err(AgentError::Exited { code: 3 }));
 
     // A call that is given up is given up on the other side too.
@@ -169,27 +173,46 @@ async fn agent_contract(agent: &dyn AgentControl, desk: &Desk) {
     })
     .await;
 
-    agent.start(session(HERE)).await.unwrap();
+    agent.start(session(HERE), FENCE).await.unwrap();
     agent.wait_ready(session(HERE)).await.unwrap();
     let listed = agent.list().await.unwrap();
     assert_eq!(listed.len(), 1);
     assert!(listed[0].running && listed[0].session == session(HERE));
+    // What a driver is told that another has overtaken.
+    let late = Fence(2);
+    assert_eq!(agent.create(spec(session(HERE)), late).await, Err(AgentError::Fenced));
+    assert_eq!(agent.destroy(session(HERE), Fence::NONE).await, Err(AgentError::Fenced));
+    for _ in 0..2 {
+        agent.pause(session(HERE), FENCE).await.unwrap();
+        assert_eq!(agent.list().await.unwrap()[0].paused, Some(true));
+    }
+    assert_eq!(agent.resume(session(HERE), late).await, Err(AgentError::Fenced));
+    for _ in 0..2 {
+        agent.resume(session(HERE), FENCE).await.unwrap();
+        assert_eq!(agent.list().await.unwrap()[0].paused, Some(false));
+    }
+    assert_eq!(agent.pause(session(ELSEWHERE), FENCE).await, Err(AgentError::NotFound));
+    assert_eq!(agent.stats(session(HERE)).await, Ok(stats()));
+    assert_eq!(agent.stats(session(ELSEWHERE)).await, Err(AgentError::NotFound));
+    assert_eq!(agent.logs(session(HERE), 10_000).await, Ok(logs()));
+    let refused = Err(AgentError::Refused { why: "tail".into() });
+    assert_eq!(agent.logs(session(HERE), 10_001).await, refused);
     let (grace, long) = (Duration::from_secs(5), Duration::from_secs(121));
-    assert_eq!(agent.stop(session(ELSEWHERE), grace).await, Err(AgentError::NotFound));
+    assert_eq!(agent.stop(session(ELSEWHERE), grace, FENCE).await, Err(AgentError::NotFound));
     assert_eq!(
-        agent.stop(session(HERE), long).await,
+        agent.stop(session(HERE), long, FENCE).await,
         Err(AgentError::Refused { why: "grace".into() })
     );
-    agent.stop(session(HERE), grace).await.unwrap();
+    agent.stop(session(HERE), grace, FENCE).await.unwrap();
     assert!(!agent.list().await.unwrap()[0].running);
-    agent.destroy(session(HERE)).await.unwrap();
-    agent.destroy(session(HERE)).await.unwrap();
+    agent.destroy(session(HERE), FENCE).await.unwrap();
+    agent.destroy(session(HERE), FENCE).await.unwrap();
     assert!(agent.list().await.unwrap().is_empty());
 }
 
 async fn streams_contract(streams: &dyn SessionStreams, agent: &dyn AgentControl) {
     assert_eq!(streams.open(session(HERE), "vnc").await.err(), Some(StreamError::NotFound));
-    agent.create(spec(session(HERE))).await.unwrap();
+    agent.create(spec(session(HERE)), FENCE).await.unwrap();
     let service = "/etc/passwd".to_owned();
     assert_eq!(
         streams.open(session(HERE), &service).await.err(),

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Desk, HERE, Linked, Plane, World, digest, eventually, identity, session, spec, status, verdict};
+use crate::world::{Desk, FENCE, HERE, Linked, Plane, World, digest, eventually, identity, session, spec, status, verdict};
 
 fn plane_services(plane: &Arc<Plane>) -> Services {
     Services {
@@ -66,7 +66,7 @@ async fn a_silent_link_is_noticed_and_made_anew() {
     let address = world.port(&web_app, Members::default(), services, world.stop.clone()).await;
     let (through, cut) = wire(address).await;
     let desk = Arc::new(Desk::default());
-    desk.create(spec(session(HERE))).await.unwrap();
+    desk.create(spec(session(HERE)), FENCE).await.unwrap();
     let link = Link {
         dialer: world.dialer(&agent),
         address: through.to_string(),
@@ -135,7 +135,7 @@ async fn a_removed_node_is_cut_off_at_once() {
     };
     let address = world.port(&proxy, members.clone(), services, world.stop.clone()).await.to_string();
     let desk = Arc::new(Desk::default());
-    desk.create(spec(session(HERE))).await.unwrap();
+    desk.create(spec(session(HERE)), FENCE).await.unwrap();
     let link = Link {
         dialer: world.dialer(&agent),
         address: address.clone(),

@@ -17,7 +17,7 @@ use gatewright_core::{
     EventId, GroupId, NodeId, NodeIdentity, NodeRole, Reference, SecretId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId,
 };
 use gatewright_identity::{InternalCa, JoinToken, LiveCredentials, NodeCredentials, NodeKey};
-use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::control::{
     ActivePlugin, Deployment, Der, JoinRequest, Joined, Peer, PolicySnapshot, RenewRequest, SecretEntry, SessionContext,
 };
@@ -330,6 +330,7 @@ impl Control for Plane {
             zone: at,
             node: node(1),
             state: SessionState::Ready,
+            paused: false,
             end: None,
         })
     }
@@ -378,7 +379,12 @@ pub(crate) struct Desk {
     pub(crate) made: Mutex<HashMap<SessionId, (SessionSpec, bool)>>,
     /// How many calls of `wait_ready` wait, and how many were dropped.
     pub(crate) waiting: Arc<Mutex<(u32, u32)>>,
+    paused: Mutex<BTreeSet<SessionId>>,
+    newest: Mutex<Fence>,
 }
+
+/// Of whoever drives all sessions.
+pub(crate) const FENCE: Fence = Fence(3);
 
 pub(crate) fn spec(of: SessionId) -> SessionSpec {
     SessionSpec {
@@ -404,13 +410,47 @@ impl Drop for Dropped {
     }
 }
 
+/// What every session uses there.
+pub(crate) fn stats() -> SessionStats {
+    SessionStats {
+        cpu_micros: 1 << 40,
+        memory_bytes: 5 << 30,
+        memory_limit_bytes: 0,
+        pids: 3,
+        received_bytes: None,
+        sent_bytes: Some(7),
+    }
+}
+
+/// What every session wrote there: no text.
+pub(crate) fn logs() -> Vec<OutputPiece> {
+    let piece = |to, bytes: &[u8]| OutputPiece {
+        to,
+        bytes: Der(bytes.to_vec()),
+    };
+    vec![piece(OutputStream::Stderr, &[0, 255, 10]), piece(OutputStream::Stdout, b"x")]
+}
+
+impl Desk {
+    /// One number for all sessions will do here.
+    fn fenced(&self, fence: Fence) -> Result<(), AgentError> {
+        let mut newest = self.newest.lock().unwrap();
+        if fence < *newest {
+            return Err(AgentError::Fenced);
+        }
+        *newest = fence;
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl AgentControl for Desk {
     async fn status(&self) -> Result<NodeStatus, AgentError> {
         Ok(status(1))
     }
 
-    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+    async fn create(&self, spec: SessionSpec, fence: Fence) -> Result<(), AgentError> {
+        self.fenced(fence)?;
         if spec.image != "terminal" {
             return Err(AgentError::ImageMissing { image: spec.image });
         }
@@ -418,7 +458,8 @@ impl AgentControl for Desk {
         Ok(())
     }
 
-    async fn start(&self, id: SessionId) -> Result<(), AgentError> {
+    async fn start(&self, id: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.fenced(fence)?;
         let mut made = self.made.lock().unwrap();
         made.get_mut(&id).ok_or(AgentError::NotFound)?.1 = true;
         Ok(())
@@ -434,7 +475,8 @@ impl AgentControl for Desk {
         std::future::pending().await
     }
 
-    async fn stop(&self, id: SessionId, grace: Duration) -> Result<(), AgentError> {
+    async fn stop(&self, id: SessionId, grace: Duration, fence: Fence) -> Result<(), AgentError> {
+        self.fenced(fence)?;
         if grace > Duration::from_secs(120) {
             return Err(AgentError::Refused { why: "grace".into() });
         }
@@ -443,7 +485,35 @@ impl AgentControl for Desk {
         Ok(())
     }
 
-    async fn destroy(&self, id: SessionId) -> Result<(), AgentError> {
+    async fn pause(&self, id: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.fenced(fence)?;
+        self.made.lock().unwrap().get(&id).ok_or(AgentError::NotFound)?;
+        self.paused.lock().unwrap().insert(id);
+        Ok(())
+    }
+
+    async fn resume(&self, id: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.fenced(fence)?;
+        self.made.lock().unwrap().get(&id).ok_or(AgentError::NotFound)?;
+        self.paused.lock().unwrap().remove(&id);
+        Ok(())
+    }
+
+    async fn stats(&self, id: SessionId) -> Result<SessionStats, AgentError> {
+        self.made.lock().unwrap().get(&id).ok_or(AgentError::NotFound)?;
+        Ok(stats())
+    }
+
+    async fn logs(&self, id: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
+        self.made.lock().unwrap().get(&id).ok_or(AgentError::NotFound)?;
+        if lines > 10_000 {
+            return Err(AgentError::Refused { why: "tail".into() });
+        }
+        Ok(logs())
+    }
+
+    async fn destroy(&self, id: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.fenced(fence)?;
         self.made.lock().unwrap().remove(&id);
         Ok(())
     }
@@ -455,6 +525,7 @@ impl AgentControl for Desk {
             .map(|(&session, (_, running))| OwnedSession {
                 session,
                 running: *running,
+                paused: Some(self.paused.lock().unwrap().contains(&session)),
             })
             .collect();
         all.sort_by_key(|one| one.session);

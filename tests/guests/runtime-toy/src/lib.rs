@@ -6,7 +6,7 @@ mod toy;
 
 use gatewright_sdk::engine::{failure, read};
 use gatewright_sdk::http::Method;
-use gatewright_sdk::runtime::{Container, EngineInfo, Error, Images, Lifecycle, Limits, Spec};
+use gatewright_sdk::runtime::{Container, EngineInfo, Error, Execution, Images, Inspection, Lifecycle, Limits, Spec, Suspension};
 use serde_json::json;
 
 use crate::toy::{About, Boxes, Pictures, TOY, ToyBox, deployment, get, path_of, set_mood};
@@ -76,5 +76,10 @@ impl Images for Toy {
         TOY.get::<Pictures>(get("/pictures")).map(|found| found.pictures)
     }
 }
+
+// A box can't be frozen or looked into.
+impl Suspension for Toy {}
+impl Inspection for Toy {}
+impl Execution for Toy {}
 
 gatewright_sdk::export_runtime!(Toy);

@@ -73,6 +73,23 @@ pub(super) fn json(status: u16, value: &impl Serialize) -> Result<Answer, Unexpe
     })
 }
 
+/// What a program wrote: pieces, before each of them its stream's number, three zeros and its length.
+pub(super) fn output(status: u16, body: &[u8]) -> Result<Answer, UnexpectedAnswer> {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let Some((&[1 | 2, 0, 0, 0, a, b, c, d], behind)) = rest.split_first_chunk::<8>() else {
+            return Err(UnexpectedAnswer);
+        };
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        rest = behind.get(length..).ok_or(UnexpectedAnswer)?;
+    }
+    Ok(Answer {
+        status,
+        content_type: Some("application/vnd.docker.multiplexed-stream"),
+        body: body.to_vec(),
+    })
+}
+
 pub(super) fn nothing(status: u16) -> Answer {
     Answer {
         status,

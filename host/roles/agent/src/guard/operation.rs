@@ -9,6 +9,8 @@ use super::{ContainerId, DEPLOYMENT_LABEL, Guard, Known, Method, Refusal, SESSIO
 
 /// The longest that an engine may be asked to wait for a container to end.
 const MAX_STOP_SECS: u32 = 120;
+/// The most lines of a log that may be asked for.
+const MAX_LOG_LINES: u32 = 10_000;
 
 /// One thing that an engine is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +49,21 @@ pub enum Operation {
         /// Which signal.
         signal: Signal,
     },
+    /// Freeze one.
+    Pause(ContainerId),
+    /// Let it go on.
+    Resume(ContainerId),
     /// Look at one.
     Inspect(ContainerId),
+    /// What it uses.
+    Stats(ContainerId),
+    /// What its first process wrote.
+    Logs {
+        /// Of which.
+        id: ContainerId,
+        /// At most so many lines, the newest.
+        lines: u32,
+    },
     /// Remove one, with its unnamed volumes.
     Remove {
         /// Which.
@@ -87,7 +102,9 @@ impl Operation {
         match self {
             Self::Ping => asked,
             Self::Version | Self::Info | Self::Images | Self::Image { .. } | Self::Inspect(_) | Self::List { .. } => Method::Get,
+            Self::Stats(_) | Self::Logs { .. } => Method::Get,
             Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } => Method::Post,
+            Self::Pause(_) | Self::Resume(_) => Method::Post,
             Self::Remove { .. } => Method::Delete,
             Self::Unread { method } => *method,
         }
@@ -98,6 +115,7 @@ impl Operation {
     pub fn changes_something(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } | Self::Remove { .. } => true,
+            Self::Pause(_) | Self::Resume(_) => true,
             Self::Unread { method } => !matches!(method, Method::Get | Method::Head),
             _ => false,
         }
@@ -118,6 +136,10 @@ pub(super) fn in_scope(scope: &Scope, operation: &Operation) -> Result<(), Refus
         Operation::Start(_) => "start",
         Operation::Stop { .. } => "stop",
         Operation::Kill { .. } => "kill",
+        Operation::Pause(_) => "pause",
+        Operation::Resume(_) => "resume",
+        Operation::Stats(_) => "stats",
+        Operation::Logs { .. } => "logs",
         Operation::Remove { .. } => "remove",
         Operation::Unread { .. } => "of another engine",
     };
@@ -163,6 +185,22 @@ pub(super) fn grace(query: &mut Query, name: &str) -> Result<u32, Refusal> {
         Ok(secs) if secs <= MAX_STOP_SECS && text.bytes().all(|b| b.is_ascii_digit()) => Ok(secs),
         _ => Err(Refusal::Query(name.to_owned())),
     }
+}
+
+/// The newest lines of a log: both streams, and what is there now.
+pub(super) fn logs(id: ContainerId, query: &mut Query) -> Result<Operation, Refusal> {
+    query.take_flag("stdout")?;
+    query.take_flag("stderr")?;
+    let lines = query.take("tail").and_then(|text| text.parse().ok());
+    match lines {
+        Some(lines @ 1..=MAX_LOG_LINES) => Ok(Operation::Logs { id, lines }),
+        _ => Err(Refusal::Query("tail".to_owned())),
+    }
+}
+
+/// How both dialects ask for a log.
+pub(super) fn logs_query(lines: u32) -> String {
+    super::target::query(&[("stderr", "true"), ("stdout", "true"), ("tail", &lines.to_string())])
 }
 
 /// The signal of `kill`.

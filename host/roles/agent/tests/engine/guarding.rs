@@ -9,7 +9,7 @@ use gatewright_plugin_host::{HttpError, HttpRequest, Method};
 use serde_json::{Value, json};
 
 use crate::relay::Relay;
-use crate::stand::{IMAGE, Stand, session, spec};
+use crate::stand::{FENCE, IMAGE, Stand, session, spec};
 use crate::witness::{Kind, on_each_engine};
 
 on_each_engine!(a_privileged_container_is_not_made, containers_of_others_are_out_of_sight_and_reach,);
@@ -154,7 +154,7 @@ async fn containers_of_others_are_out_of_sight_and_reach(kind: Kind) {
     assert_eq!(left[0]["Id"], neighbour);
     // And a whole agent: the stranger's container of the same session is not touched by its undo.
     use gatewright_ports::AgentControl as _;
-    stand.agent.destroy(session).await.unwrap();
+    stand.agent.destroy(session, FENCE).await.unwrap();
     assert!(stand.witness.inspect(&stranger).await.is_some());
     Stand::sweep(&stand.witness, &stand.deployment).await;
     Stand::sweep(&stand.witness, &foreign).await;

@@ -2,7 +2,7 @@
 
 use gatewright_ports::{AgentControl as _, SessionStreams as _, StreamError};
 
-use crate::stand::{Stand, session, soon, spec};
+use crate::stand::{FENCE, Stand, session, soon, spec};
 use crate::witness::{Kind, on_each_engine};
 
 on_each_engine!(what_a_container_plants_leads_nowhere, a_fork_bomb_ends_at_its_limit,);
@@ -11,8 +11,8 @@ async fn what_a_container_plants_leads_nowhere(kind: Kind) {
     let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let session = session();
-    soon(agent.create(spec(session))).await.unwrap();
-    soon(agent.start(session)).await.unwrap();
+    soon(agent.create(spec(session), FENCE)).await.unwrap();
+    soon(agent.start(session, FENCE)).await.unwrap();
     soon(agent.wait_ready(session)).await.unwrap();
     let precious = stand.dir.path().join("precious");
     std::fs::write(&precious, "precious").unwrap();
@@ -37,7 +37,7 @@ async fn what_a_container_plants_leads_nowhere(kind: Kind) {
     stand.inside(session, "cd /run/session && mv moved.sock vnc.sock").await;
     assert!(agent.open(session, "vnc").await.is_ok());
 
-    soon(agent.destroy(session)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
     assert_eq!(std::fs::read(&precious).unwrap(), b"precious");
     assert!(std::fs::metadata("/etc/passwd").unwrap().len() > 0);
@@ -48,13 +48,13 @@ async fn a_fork_bomb_ends_at_its_limit(kind: Kind) {
     let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let session = session();
-    soon(agent.create(spec(session))).await.unwrap();
-    soon(agent.start(session)).await.unwrap();
+    soon(agent.create(spec(session), FENCE)).await.unwrap();
+    soon(agent.start(session, FENCE)).await.unwrap();
     soon(agent.wait_ready(session)).await.unwrap();
     let said = stand
         .inside(session, "i=0; while [ $i -lt 400 ]; do sleep 30 & i=$((i+1)); done 2>&1; echo end")
         .await;
     assert!(said.contains("fork"), "{said}");
-    soon(agent.destroy(session)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
 use crate::relay::Relay;
-use crate::stand::{IMAGE, PASSWORD, Stand, session, soon, spec, until};
+use crate::stand::{FENCE, IMAGE, PASSWORD, Stand, session, soon, spec, until};
 use crate::witness::{Kind, on_each_engine};
 
 on_each_engine!(
@@ -26,11 +26,25 @@ async fn a_session_lives_under_its_limits_and_leaves_nothing(kind: Kind) {
     let stand = Stand::over(kind, &relay.socket).await;
     let agent = &stand.agent;
     let session = session();
-    soon(agent.create(spec(session))).await.unwrap();
-    assert_eq!(agent.list().await.unwrap(), [OwnedSession { session, running: false }]);
-    soon(agent.start(session)).await.unwrap();
+    soon(agent.create(spec(session), FENCE)).await.unwrap();
+    assert_eq!(
+        agent.list().await.unwrap(),
+        [OwnedSession {
+            session,
+            running: false,
+            paused: Some(false)
+        }]
+    );
+    soon(agent.start(session, FENCE)).await.unwrap();
     soon(agent.wait_ready(session)).await.unwrap();
-    assert_eq!(agent.list().await.unwrap(), [OwnedSession { session, running: true }]);
+    assert_eq!(
+        agent.list().await.unwrap(),
+        [OwnedSession {
+            session,
+            running: true,
+            paused: Some(false)
+        }]
+    );
 
     // What the engine was told, as it understood it.
     let seen = stand.seen(session).await;
@@ -98,7 +112,7 @@ async fn a_session_lives_under_its_limits_and_leaves_nothing(kind: Kind) {
     }
     let mut open = agent.open(session, "vnc").await.unwrap();
 
-    soon(agent.destroy(session)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
     assert!(agent.list().await.unwrap().is_empty());
     // Its streams end with it, and there are no new ones.
@@ -106,28 +120,28 @@ async fn a_session_lives_under_its_limits_and_leaves_nothing(kind: Kind) {
     let _ended = soon(open.read_to_end(&mut rest)).await;
     assert!(matches!(agent.open(session, "vnc").await, Err(StreamError::NotFound)));
     // What is gone is gone.
-    soon(agent.destroy(session)).await.unwrap();
-    assert_eq!(soon(agent.start(session)).await, Err(AgentError::NotFound));
+    soon(agent.destroy(session, FENCE)).await.unwrap();
+    assert_eq!(soon(agent.start(session, FENCE)).await, Err(AgentError::NotFound));
     assert_eq!(soon(agent.wait_ready(session)).await, Err(AgentError::NotFound));
 }
 
 async fn steps_may_be_repeated_and_outlive_the_agent(kind: Kind) {
     let stand = Stand::new(kind).await;
     let session = session();
-    soon(stand.agent.create(spec(session))).await.unwrap();
+    soon(stand.agent.create(spec(session), FENCE)).await.unwrap();
     let first = stand.seen(session).await["Id"].clone();
-    soon(stand.agent.create(spec(session))).await.unwrap();
+    soon(stand.agent.create(spec(session), FENCE)).await.unwrap();
     // An agent that knows nothing finds it by its labels.
     let second = stand.restarted();
-    soon(second.create(spec(session))).await.unwrap();
+    soon(second.create(spec(session), FENCE)).await.unwrap();
     assert_eq!(stand.seen(session).await["Id"], first);
     assert_eq!(stand.containers().await.len(), 1);
 
     let third = stand.restarted();
-    soon(third.start(session)).await.unwrap();
-    soon(third.start(session)).await.unwrap();
+    soon(third.start(session, FENCE)).await.unwrap();
+    soon(third.start(session, FENCE)).await.unwrap();
     soon(third.wait_ready(session)).await.unwrap();
-    soon(third.create(spec(session))).await.unwrap();
+    soon(third.create(spec(session), FENCE)).await.unwrap();
     assert_eq!(stand.seen(session).await["Id"], first);
     assert!(
         !stand.folder(session).join("password").exists(),
@@ -136,11 +150,11 @@ async fn steps_may_be_repeated_and_outlive_the_agent(kind: Kind) {
 
     let fourth = stand.restarted();
     assert!(fourth.open(session, "vnc").await.is_ok());
-    soon(fourth.destroy(session)).await.unwrap();
+    soon(fourth.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
     // The agent that remembers it finds out.
-    assert!(soon(third.start(session)).await.is_err());
-    soon(third.destroy(session)).await.unwrap();
+    assert!(soon(third.start(session, FENCE)).await.is_err());
+    soon(third.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
 }
 
@@ -148,24 +162,41 @@ async fn a_stopped_session_has_ended_and_keeps_its_folder(kind: Kind) {
     let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let session = session();
-    assert_eq!(soon(agent.stop(session, Duration::from_secs(1))).await, Err(AgentError::NotFound));
-    soon(agent.create(spec(session))).await.unwrap();
-    soon(agent.start(session)).await.unwrap();
+    assert_eq!(
+        soon(agent.stop(session, Duration::from_secs(1), FENCE)).await,
+        Err(AgentError::NotFound)
+    );
+    soon(agent.create(spec(session), FENCE)).await.unwrap();
+    soon(agent.start(session, FENCE)).await.unwrap();
     soon(agent.wait_ready(session)).await.unwrap();
     let kept = stand.folder(session).join("transfer/kept");
     std::fs::write(&kept, "kept").unwrap();
     // Longer than the guard lets anybody wait: nothing is stopped.
-    let refused = soon(agent.stop(session, Duration::from_secs(121))).await;
+    let refused = soon(agent.stop(session, Duration::from_secs(121), FENCE)).await;
     assert!(matches!(refused, Err(AgentError::Refused { .. })), "{refused:?}");
-    assert_eq!(agent.list().await.unwrap(), [OwnedSession { session, running: true }]);
+    assert_eq!(
+        agent.list().await.unwrap(),
+        [OwnedSession {
+            session,
+            running: true,
+            paused: Some(false)
+        }]
+    );
     for _ in 0..2 {
-        soon(agent.stop(session, Duration::from_secs(1))).await.unwrap();
-        assert_eq!(agent.list().await.unwrap(), [OwnedSession { session, running: false }]);
+        soon(agent.stop(session, Duration::from_secs(1), FENCE)).await.unwrap();
+        assert_eq!(
+            agent.list().await.unwrap(),
+            [OwnedSession {
+                session,
+                running: false,
+                paused: Some(false)
+            }]
+        );
     }
     assert_eq!(stand.seen(session).await["State"]["Running"], false);
     assert!(agent.open(session, "vnc").await.is_err());
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
-    soon(agent.destroy(session)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
 }
 
@@ -173,14 +204,14 @@ async fn sessions_are_apart(kind: Kind) {
     let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let (one, two) = (session(), session());
-    let both = soon(async { tokio::join!(agent.create(spec(one)), agent.create(spec(two))) }).await;
+    let both = soon(async { tokio::join!(agent.create(spec(one), FENCE), agent.create(spec(two), FENCE)) }).await;
     assert_eq!(both, (Ok(()), Ok(())));
-    soon(agent.start(two)).await.unwrap();
+    soon(agent.start(two, FENCE)).await.unwrap();
     soon(agent.wait_ready(two)).await.unwrap();
-    soon(agent.destroy(one)).await.unwrap();
+    soon(agent.destroy(one, FENCE)).await.unwrap();
     assert!(agent.open(two, "vnc").await.is_ok());
     assert!(matches!(agent.open(one, "vnc").await, Err(StreamError::NotFound)));
-    soon(agent.destroy(two)).await.unwrap();
+    soon(agent.destroy(two, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
 }
 
@@ -192,11 +223,11 @@ async fn a_destroy_after_a_dropped_create_leaves_no_orphan(kind: Kind) {
     for millis in [0, 1, 2, 4, 8, 15, 30, 60, 120, 250] {
         let session = session();
         let patience = Duration::from_millis(millis);
-        let _dropped = tokio::time::timeout(patience, agent.create(spec(session))).await;
-        soon(agent.destroy(session)).await.unwrap();
+        let _dropped = tokio::time::timeout(patience, agent.create(spec(session), FENCE)).await;
+        soon(agent.destroy(session, FENCE)).await.unwrap();
         stand.nothing_is_left().await;
         // Both at once: the destroy waits for its turn.
-        let both = soon(async { tokio::join!(agent.create(spec(session)), agent.destroy(session)) }).await;
+        let both = soon(async { tokio::join!(agent.create(spec(session), FENCE), agent.destroy(session, FENCE)) }).await;
         assert_eq!(both, (Ok(()), Ok(())));
         stand.nothing_is_left().await;
     }
@@ -206,13 +237,13 @@ async fn the_plugin_is_swapped_while_a_session_runs(kind: Kind) {
     let stand = Stand::new(kind).await;
     let agent = &stand.agent;
     let session = session();
-    soon(agent.create(spec(session))).await.unwrap();
-    soon(agent.start(session)).await.unwrap();
+    soon(agent.create(spec(session), FENCE)).await.unwrap();
+    soon(agent.start(session, FENCE)).await.unwrap();
     soon(agent.wait_ready(session)).await.unwrap();
     let mut stream = agent.open(session, "vnc").await.unwrap();
 
     let before = stand.plugins.remove(&kind.runtime().parse().unwrap()).unwrap();
-    assert!(matches!(soon(agent.destroy(session)).await, Err(AgentError::Plugin { .. })));
+    assert!(matches!(soon(agent.destroy(session, FENCE)).await, Err(AgentError::Plugin { .. })));
     let status = soon(agent.status()).await.unwrap();
     assert_eq!(
         status.degraded.as_deref(),
@@ -226,7 +257,7 @@ async fn the_plugin_is_swapped_while_a_session_runs(kind: Kind) {
     drop(before);
     stand.plugins.activate(crate::stand::plugin(&stand.host, kind.runtime()).await);
     assert_eq!(soon(agent.status()).await.unwrap().degraded, None);
-    soon(agent.destroy(session)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
 }
 

@@ -11,4 +11,5 @@ mod outside;
 mod podman;
 mod relay;
 mod stand;
+mod verbs;
 mod witness;

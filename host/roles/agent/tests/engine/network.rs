@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::beating::Listener;
 use crate::outside::{GREETING, HOST, Outside, PORT, PRIVATE, PUBLIC, PUBLIC_V6, greet, greets_the_host};
-use crate::stand::{Stand, session, soon, spec, until};
+use crate::stand::{FENCE, Stand, session, soon, spec, until};
 use crate::witness::Kind;
 
 /// What the host's own packet filter is asked for.
@@ -32,8 +32,8 @@ fn networked(session: SessionId) -> SessionSpec {
 
 async fn launched(stand: &Stand) -> SessionId {
     let session = session();
-    soon(stand.agent.create(networked(session))).await.unwrap();
-    soon(stand.agent.start(session)).await.unwrap();
+    soon(stand.agent.create(networked(session), FENCE)).await.unwrap();
+    soon(stand.agent.start(session, FENCE)).await.unwrap();
     soon(stand.agent.wait_ready(session)).await.unwrap();
     session
 }
@@ -60,7 +60,7 @@ impl Wired {
         let after = nft("list tables inet");
         let table = after.lines().find(|line| line.contains("gatewright_") && !before.contains(*line));
         let Some(table) = table else {
-            panic!("no packet filter: {:?}", stand.agent.create(networked(session())).await);
+            panic!("no packet filter: {:?}", stand.agent.create(networked(session(), FENCE)).await);
         };
         let table = table.rsplit(' ').next().unwrap().to_owned();
         let prefix = format!("gw{}-", table.trim_start_matches("gatewright_"));
@@ -153,7 +153,7 @@ async fn sessions_reach_the_internet_and_nothing_private() {
         sessions.push((one, second, one.address(second).await));
         assert_eq!(one.interfaces().len(), 2);
         // A start that is repeated lays no second cable.
-        soon(one.stand.agent.start(first)).await.unwrap();
+        soon(one.stand.agent.start(first, FENCE)).await.unwrap();
         assert_eq!(one.interfaces().len(), 2);
     }
     for (one, session, address) in &sessions {
@@ -231,7 +231,7 @@ async fn sessions_reach_the_internet_and_nothing_private() {
     }
 
     for (one, session, _) in &sessions {
-        soon(one.stand.agent.destroy(*session)).await.unwrap();
+        soon(one.stand.agent.destroy(*session, FENCE)).await.unwrap();
     }
     for one in &wired {
         until("the cables go with their containers", async || one.interfaces().is_empty()).await;
@@ -247,7 +247,7 @@ async fn a_filter_that_was_changed_stops_everything() {
     let agent = &wired.stand.agent;
     let session = launched(&wired.stand).await;
     let second = self::session();
-    soon(agent.create(networked(second))).await.unwrap();
+    soon(agent.create(networked(second), FENCE)).await.unwrap();
 
     // As an administrator might who wants to help somebody.
     for chain in ["leaves", "forward"] {
@@ -257,7 +257,7 @@ async fn a_filter_that_was_changed_stops_everything() {
         wired.reaches(session, &PRIVATE[0].to_string(), PORT).await,
         "the change does nothing"
     );
-    for refused in [agent.start(second).await, agent.create(networked(self::session())).await] {
+    for refused in [agent.start(second, FENCE).await, agent.create(networked(self::session(), FENCE)).await] {
         let Err(AgentError::NoCapacity { why }) = refused else {
             panic!("{refused:?}")
         };
@@ -276,11 +276,11 @@ async fn a_filter_that_was_changed_stops_everything() {
 
     // A restart writes the filter anew.
     let again = wired.stand.restarted();
-    soon(again.start(second)).await.unwrap();
+    soon(again.start(second, FENCE)).await.unwrap();
     assert!(wired.reaches(second, &PUBLIC.to_string(), PORT).await);
     assert!(!wired.reaches(second, &PRIVATE[0].to_string(), PORT).await);
     for session in [session, second] {
-        soon(again.destroy(session)).await.unwrap();
+        soon(again.destroy(session, FENCE)).await.unwrap();
     }
     wired.stand.nothing_is_left().await;
 }

@@ -10,7 +10,7 @@ use gatewright_core::capacity::Resources;
 use gatewright_core::record::Network;
 use gatewright_core::{NodeId, SessionId};
 use gatewright_plugin_host::{Approved, HostConfig, Plugin, PluginHost, PluginSlots};
-use gatewright_ports::agent_control::SessionSpec;
+use gatewright_ports::agent_control::{Fence, SessionSpec};
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -169,6 +169,9 @@ fn config(dir: &TempDir, kind: Kind, deployment: &str, engine: &Path) -> AgentCo
         heartbeat: Duration::from_millis(100),
     }
 }
+
+/// Of whoever drives all sessions of a test.
+pub(crate) const FENCE: Fence = Fence(3);
 
 pub(crate) fn session() -> SessionId {
     SessionId::from_uuid(Uuid::now_v7())

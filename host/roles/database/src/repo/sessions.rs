@@ -108,6 +108,7 @@ struct Row {
     created_at: i64,
     ready_at: Option<i64>,
     ended_at: Option<i64>,
+    paused_at: Option<i64>,
 }
 
 fn state(text: &str) -> Result<SessionState, StoreError> {
@@ -131,6 +132,7 @@ impl TryFrom<Row> for SessionRecord {
                 created_at: Timestamp::from_micros(row.created_at),
                 ready_at: row.ready_at.map(Timestamp::from_micros),
                 ended_at: row.ended_at.map(Timestamp::from_micros),
+                paused_at: row.paused_at.map(Timestamp::from_micros),
             },
             user_name: row.user_name,
             workspace_name: row.workspace_name,
@@ -147,7 +149,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, cpu_millicores, ",
-            "memory_bytes, pids, shm_bytes, zone_id, node_id, client, state, end_reason, created_at, ready_at, ended_at ",
+            "memory_bytes, pids, shm_bytes, zone_id, node_id, client, state, end_reason, created_at, ready_at, ended_at, paused_at ",
             "FROM sessions ",
             $rest
         )
@@ -401,6 +403,25 @@ impl Write {
         }
         self.stepped(id, to, at, detail).await?;
         Ok(true)
+    }
+
+    /// Notes that a ready session is meant to be paused since `at`, or to run. False where it is so already, or is not ready.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn set_paused(&mut self, id: SessionId, at: Option<Timestamp>) -> Result<bool, StoreError> {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE sessions SET paused_at = $2 WHERE id = $1 AND state = 'ready' AND (paused_at IS NULL) = $3",
+            id.as_uuid(),
+            at.map(Timestamp::as_micros),
+            at.is_some()
+        )?;
+        if done == 1 {
+            self.changed(ChangeKind::Session, &id.to_string()).await?;
+        }
+        Ok(done == 1)
     }
 
     /// Moves a session to `Ending`, from wherever it is. False where it is ending or gone already; the first reason stays.

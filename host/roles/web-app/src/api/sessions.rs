@@ -51,6 +51,10 @@ pub(crate) struct Session {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     ended_at: Option<Timestamp>,
+    /// Since when it is paused. Microseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    paused_at: Option<Timestamp>,
     user: SessionUser,
 }
 
@@ -75,7 +79,7 @@ struct Step {
 /// Why a session ended.
 #[derive(Debug, Serialize, ToSchema)]
 struct End {
-    /// Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`.
+    /// Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`, `paused-too-long`.
     code: String,
     /// What a person reads.
     text: String,
@@ -114,6 +118,7 @@ impl From<SessionView> for Session {
             created_at: view.created_at,
             ready_at: view.ready_at,
             ended_at: view.ended_at,
+            paused_at: view.paused_at,
             user: SessionUser { id: user, name: user_name },
         }
     }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use axum::extract::State;
 use axum::{Extension, Json};
-use gatewright_control::{LaunchError, LaunchRequest, SessionView};
+use gatewright_control::{LaunchError, LaunchRequest, PauseError, SessionView};
 use gatewright_core::SessionId;
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_identity::{EntryZone, SESSION_PREFIX, SessionPath, TicketGrant};
@@ -91,10 +91,44 @@ pub(crate) async fn end(State(app): State<WebApp>, login: Login, At(id): At<Sess
     Ok((StatusCode::ACCEPTED, Json(view.into())))
 }
 
+/// Pause a session: it keeps its memory and its place. Once it was asked for it is so, or Activity says why not.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/pause", operation_id = "pause_session", tag = "sessions", params(("id" = Uuid, Path)), responses(
+    (status = 200, body = Session, description = "It is paused, or about to be."),
+    (status = "default", body = Problem, content_type = "application/problem+json", description = "409 `not-ready`."),
+))]
+pub(crate) async fn pause(State(app): State<WebApp>, login: Login, At(id): At<SessionId>) -> Result<Json<Session>, ApiError> {
+    visible(&app, &login, id).await?;
+    let view = app.control.pause(id, &login.actor()).await.map_err(not_paused)?;
+    Ok(Json(view.into()))
+}
+
+/// Let a paused session go on.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/resume", operation_id = "resume_session", tag = "sessions", params(("id" = Uuid, Path)), responses(
+    (status = 200, body = Session, description = "It goes on, or is about to."),
+    (status = "default", body = Problem, content_type = "application/problem+json", description = "409 `not-ready`."),
+))]
+pub(crate) async fn resume(State(app): State<WebApp>, login: Login, At(id): At<SessionId>) -> Result<Json<Session>, ApiError> {
+    visible(&app, &login, id).await?;
+    let view = app.control.resume(id, &login.actor()).await.map_err(not_paused)?;
+    Ok(Json(view.into()))
+}
+
+fn not_paused(error: PauseError) -> ApiError {
+    match error {
+        PauseError::NotFound => ApiError::not_found(),
+        PauseError::NotReady(state) => not_ready(state),
+        PauseError::Internal(internal) => internal.into(),
+    }
+}
+
+fn not_ready(state: SessionState) -> ApiError {
+    ApiError::conflict("not-ready", format!("The session is {}.", state.as_str()))
+}
+
 /// Get a ticket into one's own session, good for a minute.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/ticket", operation_id = "get_ticket", tag = "sessions", params(("id" = Uuid, Path)), responses(
     (status = 200, body = Ticket),
-    (status = "default", body = Problem, content_type = "application/problem+json", description = "409 `not-ready`."),
+    (status = "default", body = Problem, content_type = "application/problem+json", description = "409 `not-ready`, 409 `paused`."),
 ))]
 pub(crate) async fn ticket(State(app): State<WebApp>, login: Login, At(id): At<SessionId>) -> Result<Json<Ticket>, ApiError> {
     let session = app.control.session(id).await?;
@@ -103,10 +137,10 @@ pub(crate) async fn ticket(State(app): State<WebApp>, login: Login, At(id): At<S
         .filter(|session| session.user.id == login.identity.user.id)
         .ok_or_else(ApiError::not_found)?;
     if session.state != SessionState::Ready {
-        return Err(ApiError::conflict(
-            "not-ready",
-            format!("The session is {}.", session.state.as_str()),
-        ));
+        return Err(not_ready(session.state));
+    }
+    if session.paused_at.is_some() {
+        return Err(ApiError::conflict("paused", "This session is paused."));
     }
     let grant = TicketGrant {
         user: session.user.id,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::{NodeId, SessionId};
-use gatewright_ports::agent_control::{NodeStatus, OwnedSession, SessionSpec};
+use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::control::Der;
 use gatewright_ports::{AgentControl, AgentError};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -51,12 +52,12 @@ impl AgentControl for Desk {
         Ok(self.status_now())
     }
 
-    async fn create(&self, spec: SessionSpec) -> Result<(), AgentError> {
+    async fn create(&self, spec: SessionSpec, _: Fence) -> Result<(), AgentError> {
         self.sessions.lock().unwrap().entry(spec.session).or_insert(false);
         Ok(())
     }
 
-    async fn start(&self, session: SessionId) -> Result<(), AgentError> {
+    async fn start(&self, session: SessionId, _: Fence) -> Result<(), AgentError> {
         *self.sessions.lock().unwrap().get_mut(&session).ok_or(AgentError::NotFound)? = true;
         Ok(())
     }
@@ -66,12 +67,41 @@ impl AgentControl for Desk {
         Ok(())
     }
 
-    async fn stop(&self, session: SessionId, _: std::time::Duration) -> Result<(), AgentError> {
+    async fn stop(&self, session: SessionId, _: std::time::Duration, _: Fence) -> Result<(), AgentError> {
         *self.sessions.lock().unwrap().get_mut(&session).ok_or(AgentError::NotFound)? = false;
         Ok(())
     }
 
-    async fn destroy(&self, session: SessionId) -> Result<(), AgentError> {
+    async fn pause(&self, session: SessionId, _: Fence) -> Result<(), AgentError> {
+        self.sessions.lock().unwrap().get(&session).ok_or(AgentError::NotFound)?;
+        Ok(())
+    }
+
+    async fn resume(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
+        self.pause(session, fence).await
+    }
+
+    async fn stats(&self, session: SessionId) -> Result<SessionStats, AgentError> {
+        self.sessions.lock().unwrap().get(&session).ok_or(AgentError::NotFound)?;
+        Ok(SessionStats {
+            cpu_micros: 1_500_000,
+            memory_bytes: 64 << 20,
+            memory_limit_bytes: 512 << 20,
+            pids: 7,
+            received_bytes: None,
+            sent_bytes: None,
+        })
+    }
+
+    async fn logs(&self, session: SessionId, _: u32) -> Result<Vec<OutputPiece>, AgentError> {
+        self.sessions.lock().unwrap().get(&session).ok_or(AgentError::NotFound)?;
+        Ok(vec![OutputPiece {
+            to: OutputStream::Stderr,
+            bytes: Der(b"a line\n\xff".to_vec()),
+        }])
+    }
+
+    async fn destroy(&self, session: SessionId, _: Fence) -> Result<(), AgentError> {
         self.sessions.lock().unwrap().remove(&session);
         Ok(())
     }
@@ -81,6 +111,7 @@ impl AgentControl for Desk {
         let owned = sessions.iter().map(|(session, running)| OwnedSession {
             session: *session,
             running: *running,
+            paused: None,
         });
         Ok(owned.collect())
     }

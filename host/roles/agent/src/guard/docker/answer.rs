@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::answer::{ListedContainer, failure_words, json, list, nothing, null_is_empty, owner, parse};
+use crate::guard::answer::{ListedContainer, failure_words, json, list, nothing, null_is_empty, output, owner, parse};
 use crate::guard::{Answer, ContainerId, Guard, Known, Operation, Scope, UnexpectedAnswer};
 
 #[derive(Debug, Serialize)]
@@ -139,6 +139,57 @@ struct InspectedConfig {
     labels: BTreeMap<String, String>,
 }
 
+/// What a container uses, without what says more about the host.
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Stats {
+    cpu_stats: CpuStats,
+    memory_stats: MemoryStats,
+    pids_stats: PidsStats,
+    #[serde(deserialize_with = "null_is_empty")]
+    networks: BTreeMap<String, NetworkStats>,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct CpuStats {
+    cpu_usage: CpuUsage,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct CpuUsage {
+    total_usage: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct MemoryStats {
+    usage: u64,
+    limit: u64,
+    stats: MemoryDetail,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct MemoryDetail {
+    total_inactive_file: u64,
+    inactive_file: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct PidsStats {
+    current: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct NetworkStats {
+    rx_bytes: u64,
+    tx_bytes: u64,
+}
+
 /// See [`Guard::answer`].
 pub(in crate::guard) fn answer(
     guard: &Guard,
@@ -190,6 +241,9 @@ pub(in crate::guard) fn answer(
         }
         Operation::List { session, all, .. } => list::<Listed>(guard, scope, known, (*session, *all), status, body),
         Operation::Start(_) | Operation::Stop { .. } | Operation::Kill { .. } => Ok(nothing(status)),
+        Operation::Pause(_) | Operation::Resume(_) => Ok(nothing(status)),
+        Operation::Stats(_) => json(status, &parse::<Stats>(body)?),
+        Operation::Logs { .. } => output(status, body),
         Operation::Unread { .. } => Err(UnexpectedAnswer),
         Operation::Remove { id, .. } => {
             known.forget(id);

@@ -1,6 +1,8 @@
 //! The allow-list: what a runtime plugin may ask of a Docker engine, and how it is asked.
 
-use crate::guard::operation::{Operation, container_name, grace, image, in_scope, label_filter, list, own_container, signal};
+use crate::guard::operation::{
+    Operation, container_name, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, signal,
+};
 use crate::guard::refusal::quoted;
 use crate::guard::target::{Query, Target, flag, query};
 use crate::guard::{Guard, Known, Method, Refusal, Scope};
@@ -50,7 +52,13 @@ pub(super) fn target(operation: &Operation, api: ApiVersion) -> String {
         Operation::Kill { id, signal } => {
             format!("containers/{id}/kill{}", query(&[("signal", signal.as_str())]))
         }
+        Operation::Pause(id) => format!("containers/{id}/pause"),
+        Operation::Resume(id) => format!("containers/{id}/unpause"),
         Operation::Inspect(id) => format!("containers/{id}/json"),
+        Operation::Stats(id) => {
+            format!("containers/{id}/stats{}", query(&[("one-shot", "true"), ("stream", "false")]))
+        }
+        Operation::Logs { id, lines } => format!("containers/{id}/logs{}", logs_query(*lines)),
         Operation::Remove { id, force } => {
             format!("containers/{id}{}", query(&[("force", flag(*force)), ("v", "true")]))
         }
@@ -101,6 +109,16 @@ pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method,
             id: own(id)?,
             signal: signal(&mut query)?,
         },
+        (Method::Post, ["containers", id, "pause"]) => Operation::Pause(own(id)?),
+        (Method::Post, ["containers", id, "unpause"]) => Operation::Resume(own(id)?),
+        (Method::Get, ["containers", id, "stats"]) => {
+            let id = own(id)?;
+            if query.take_flag("stream")? {
+                return Err(Refusal::Query("stream".to_owned()));
+            }
+            Operation::Stats(id)
+        }
+        (Method::Get, ["containers", id, "logs"]) => logs(own(id)?, &mut query)?,
         (Method::Delete, ["containers", id]) => {
             let id = own(id)?;
             // Unnamed volumes are always removed with it.

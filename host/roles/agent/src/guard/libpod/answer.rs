@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::answer::{ListedContainer, failure_words, json, list, nothing, null_is_empty, owner, parse};
+use crate::guard::answer::{ListedContainer, failure_words, json, list, nothing, null_is_empty, output, owner, parse};
 use crate::guard::{Answer, ContainerId, Guard, Known, Operation, Scope, UnexpectedAnswer};
 
 #[derive(Debug, Serialize)]
@@ -162,6 +162,33 @@ struct Removed {
     err: Option<serde_json::Value>,
 }
 
+/// What containers use, without what says more about the host.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Report {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    stats: Vec<Stats>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Stats {
+    #[serde(rename = "ContainerID")]
+    container_id: String,
+    #[serde(rename = "CPUNano", default)]
+    cpu_nano: u64,
+    #[serde(default)]
+    mem_usage: u64,
+    #[serde(default)]
+    mem_limit: u64,
+    #[serde(rename = "PIDs", default)]
+    pids: u64,
+    #[serde(default)]
+    net_input: u64,
+    #[serde(default)]
+    net_output: u64,
+}
+
 /// Whether an engine that tells this of itself is an ordinary user's.
 pub(super) fn is_rootless(info: &[u8]) -> Option<bool> {
     parse::<Info>(info).ok().map(|info| info.host.security.rootless)
@@ -211,9 +238,19 @@ pub(in crate::guard) fn answer(
         }
         Operation::List { session, all, .. } => list::<Listed>(guard, scope, known, (*session, *all), status, body),
         Operation::Start(_) | Operation::Stop { .. } | Operation::Kill { .. } => Ok(nothing(status)),
+        Operation::Pause(_) | Operation::Resume(_) => Ok(nothing(status)),
+        Operation::Stats(id) => stats(id, status, body),
+        Operation::Logs { .. } => output(status, body),
         Operation::Unread { .. } => Err(UnexpectedAnswer),
         Operation::Remove { id, .. } => remove(known, id, status, body),
     }
+}
+
+/// Of one container, whatever the engine told of others.
+fn stats(id: &ContainerId, status: u16, body: &[u8]) -> Result<Answer, UnexpectedAnswer> {
+    let mut report: Report = parse(body)?;
+    report.stats.retain(|one| one.container_id == id.as_str());
+    json(status, &report)
 }
 
 /// A removal is told of with status 200 even where it failed; then a report says so.

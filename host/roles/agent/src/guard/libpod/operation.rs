@@ -1,7 +1,7 @@
 //! The allow-list: what a runtime plugin may ask of a Podman engine, and how it is asked.
 
 use super::API;
-use crate::guard::operation::{Operation, grace, image, in_scope, label_filter, list, own_container, signal};
+use crate::guard::operation::{Operation, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, signal};
 use crate::guard::refusal::quoted;
 use crate::guard::target::{Target, flag, query};
 use crate::guard::{Guard, Known, Method, Refusal, Scope};
@@ -25,7 +25,13 @@ pub(super) fn target(operation: &Operation) -> String {
         Operation::Kill { id, signal } => {
             format!("containers/{id}/kill{}", query(&[("signal", signal.as_str())]))
         }
+        Operation::Pause(id) => format!("containers/{id}/pause"),
+        Operation::Resume(id) => format!("containers/{id}/unpause"),
         Operation::Inspect(id) => format!("containers/{id}/json"),
+        Operation::Stats(id) => {
+            format!("containers/stats{}", query(&[("containers", id.as_str()), ("stream", "false")]))
+        }
+        Operation::Logs { id, lines } => format!("containers/{id}/logs{}", logs_query(*lines)),
         Operation::Remove { id, force: true } => {
             // Without a timeout of 0 the engine waits for it to end by itself.
             format!("containers/{id}{}", query(&[("force", "true"), ("timeout", "0"), ("v", "true")]))
@@ -76,6 +82,16 @@ pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method,
             id: own(id)?,
             signal: signal(&mut query)?,
         },
+        (Method::Post, ["containers", id, "pause"]) => Operation::Pause(own(id)?),
+        (Method::Post, ["containers", id, "unpause"]) => Operation::Resume(own(id)?),
+        (Method::Get, ["containers", "stats"]) => {
+            let id = own(&query.take("containers").unwrap_or_default())?;
+            if query.take_flag("stream")? {
+                return Err(Refusal::Query("stream".to_owned()));
+            }
+            Operation::Stats(id)
+        }
+        (Method::Get, ["containers", id, "logs"]) => logs(own(id)?, &mut query)?,
         (Method::Delete, ["containers", id]) => {
             let id = own(id)?;
             // Unnamed volumes are always removed with it.
