@@ -118,6 +118,8 @@ pub enum EndReason {
     Unattended(u64),
     /// Its user's account was disabled.
     UserDisabled,
+    /// It was there to check an image, and that is done.
+    Checked,
 }
 
 impl EndReason {
@@ -135,6 +137,7 @@ impl EndReason {
             Self::TimeLimit(_) => "time-limit",
             Self::Unattended(_) => "unattended",
             Self::UserDisabled => "user-disabled",
+            Self::Checked => "checked",
         }
     }
 
@@ -155,6 +158,7 @@ impl EndReason {
             Self::TimeLimit(secs) => format!("This session was open for {}, the longest that is allowed.", duration_words(*secs)),
             Self::Unattended(secs) => format!("Nobody was connected for {}, so this session was ended.", duration_words(*secs)),
             Self::UserDisabled => "Your account was disabled, so this session was ended.".into(),
+            Self::Checked => "The check of the image is done.".into(),
         }
     }
 }

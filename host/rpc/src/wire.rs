@@ -126,6 +126,19 @@ pub(crate) struct Create {
     pub(crate) desktop_password: Option<SecretText>,
 }
 
+/// `AgentControl::check`
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Check {
+    pub(crate) session: SessionId,
+    pub(crate) password: SecretText,
+}
+
+/// One image.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OneImage {
+    pub(crate) name: String,
+}
+
 /// `SessionStreams::open`: the asked dials a stream with this id.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Open {

@@ -7,8 +7,9 @@
 mod create;
 mod engine;
 mod facts;
+mod images;
 
-use gatewright_sdk::runtime::{Container, EngineInfo, Error, Images, Lifecycle, Spec};
+use gatewright_sdk::runtime::{Container, EngineInfo, Error, ImageInfo, Images, Lifecycle, Spec};
 
 use crate::engine::ENGINE;
 
@@ -53,6 +54,14 @@ impl Lifecycle for Podman {
 impl Images for Podman {
     fn list() -> Result<Vec<String>, Error> {
         facts::images()
+    }
+
+    fn present(name: String) -> Result<Option<ImageInfo>, Error> {
+        images::present(&name)
+    }
+
+    fn pull(name: String) -> Result<(), Error> {
+        images::pull(&name)
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatewright_core::SessionId;
-use gatewright_plugin_host::{Answer, CallContext, Capabilities, Container, ContainerSpec, PluginSlots, Runtime, RuntimeError};
+use gatewright_plugin_host::{
+    Answer, CallContext, Capabilities, Container, ContainerSpec, ImageInfo, PluginSlots, ProgressSink, Runtime, RuntimeError,
+};
 use gatewright_ports::AgentError;
 
 use crate::config::AgentConfig;
@@ -63,6 +65,20 @@ impl Calls {
     pub(crate) async fn images(&self) -> Result<Vec<String>, AgentError> {
         self.call(Scope::Node, async |runtime, context| runtime.images(&context).await)
             .await
+    }
+
+    /// What the engine has under the name of an image.
+    pub(crate) async fn image(&self, name: &str) -> Result<Option<ImageInfo>, AgentError> {
+        self.call(Scope::Node, async |runtime, context| runtime.image(&context, name).await)
+            .await
+    }
+
+    /// Brings an image. Dropping the future ends it.
+    pub(crate) async fn pull(&self, name: &str, progress: ProgressSink) -> Result<(), AgentError> {
+        self.call(Scope::Pull(name.to_owned()), async |runtime, context| {
+            runtime.pull(&context, name, progress).await
+        })
+        .await
     }
 
     /// Makes a session's container.

@@ -13,6 +13,7 @@
 mod agent;
 mod calls;
 mod config;
+mod contract;
 mod disk;
 mod endpoint;
 mod engine;
@@ -22,6 +23,7 @@ mod folder;
 mod folder_tests;
 pub mod guard;
 mod lifecycle;
+mod pulls;
 mod readiness;
 mod remove_tree;
 mod runtime_plugin;

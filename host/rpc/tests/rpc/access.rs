@@ -44,6 +44,10 @@ fn expected(method: Method, role: NodeRole, whose: Whose) -> bool {
         | Method::AgentWaitReady
         | Method::AgentStop
         | Method::AgentDestroy
+        | Method::AgentCheck
+        | Method::AgentImage
+        | Method::AgentPull
+        | Method::AgentCancelPull
         | Method::AgentList
         | Method::ProxyList
         | Method::ProxyTerminate
@@ -108,6 +112,10 @@ async fn of_others(caller: Caller, method: Method, whose: Whose) -> Option<bool>
         Method::AgentWaitReady => agent.wait_ready(of).await.is_ok(),
         Method::AgentStop => agent.stop(of, std::time::Duration::from_secs(1)).await.is_ok(),
         Method::AgentDestroy => agent.destroy(of).await.is_ok(),
+        Method::AgentCheck => agent.check(of, "hunter2".into()).await.is_ok(),
+        Method::AgentImage => agent.image("terminal").await.is_ok(),
+        Method::AgentPull => agent.pull("terminal").await.is_ok(),
+        Method::AgentCancelPull => agent.cancel_pull("terminal").await.is_ok(),
         Method::AgentList => agent.list().await.is_ok(),
         Method::ProxyList => proxy.list().await.is_ok(),
         Method::ProxyTerminate => proxy.terminate(of, EndReason::User).await.is_ok(),

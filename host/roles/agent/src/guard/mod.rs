@@ -13,11 +13,11 @@ mod answer;
 mod body;
 pub mod docker;
 mod fields;
-mod image_name;
 mod known;
 pub mod libpod;
 mod operation;
 pub mod other;
+mod pull;
 mod refusal;
 mod request;
 mod target;
@@ -61,6 +61,8 @@ pub enum Scope {
     Create(Box<CreateRules>),
     /// Drive what was made for this session.
     Session(SessionId),
+    /// Bring this one image.
+    Pull(String),
 }
 
 impl Scope {
@@ -68,7 +70,7 @@ impl Scope {
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         match self {
-            Self::Node => None,
+            Self::Node | Self::Pull(_) => None,
             Self::Create(rules) => Some(rules.session),
             Self::Session(session) => Some(*session),
         }
@@ -139,6 +141,8 @@ pub struct Answer {
 #[error("the engine's answer is not of the expected form")]
 pub struct UnexpectedAnswer;
 
+pub use pull::MAX_PULL_LINE;
+
 impl Guard {
     /// Checks a request of a plugin and builds the engine's.
     ///
@@ -150,6 +154,14 @@ impl Guard {
             Dialect::Libpod(user) => libpod::check(self, *user, scope, known, request),
             Dialect::Other(allowed) => other::check(allowed, request),
         }
+    }
+
+    /// Reads one line of the engine's answer to a pull, and builds the plugin's. Both dialects have the same form.
+    ///
+    /// # Errors
+    /// [`UnexpectedAnswer`]: nothing of it may be used.
+    pub fn pull_line(line: &[u8]) -> Result<Vec<u8>, UnexpectedAnswer> {
+        pull::line(line)
     }
 
     /// Reads the engine's answer to an approved request, learns from it, and builds the plugin's.

@@ -81,6 +81,22 @@ struct Image {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct InspectedImage {
+    id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_digests: Vec<String>,
+    #[serde(default)]
+    size: i64,
+    #[serde(default)]
+    created: String,
+    #[serde(default)]
+    user: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Created {
     id: String,
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -194,7 +210,7 @@ pub(in crate::guard) fn answer(
         Operation::Version => json(status, &parse::<Version>(body)?),
         Operation::Info => json(status, &parse::<Info>(body)?),
         Operation::Images => json(status, &parse::<Vec<Image>>(body)?),
-        Operation::Image { .. } => json(status, &parse::<Image>(body)?),
+        Operation::Image { .. } => json(status, &parse::<InspectedImage>(body)?),
         Operation::Create { session } => {
             let created: Created = parse(body)?;
             let id = ContainerId::parse(&created.id).ok_or(UnexpectedAnswer)?;
@@ -211,7 +227,8 @@ pub(in crate::guard) fn answer(
         }
         Operation::List { session, all, .. } => list::<Listed>(guard, scope, known, (*session, *all), status, body),
         Operation::Start(_) | Operation::Stop { .. } | Operation::Kill { .. } => Ok(nothing(status)),
-        Operation::Unread { .. } => Err(UnexpectedAnswer),
+        // Of a pull only a failure has an end that comes here.
+        Operation::Pull { .. } | Operation::Unread { .. } => Err(UnexpectedAnswer),
         Operation::Remove { id, .. } => remove(known, id, status, body),
     }
 }
