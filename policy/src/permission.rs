@@ -30,6 +30,8 @@ permissions! {
     SessionsLaunch = "sessions.launch";
     /// See and end other people's sessions.
     SessionsManage = "sessions.manage";
+    /// Make, change and delete workspaces, and bring and check their images.
+    WorkspacesManage = "workspaces.manage";
     /// See plugins and their versions.
     PluginsView = "plugins.view";
     /// Upload a version, and remove one that is not active.

@@ -7,6 +7,8 @@ import { NotFoundPage } from './pages/not-found-page';
 import { PluginPage } from './pages/plugins/plugin-page';
 import { PluginsPage } from './pages/plugins/plugins-page';
 import { SessionPage } from './pages/session/session-page';
+import { NewWorkspacePage, WorkspacePage } from './pages/workspaces/workspace-page';
+import { WorkspacesPage } from './pages/workspaces/workspaces-page';
 import { match, place } from './router';
 import { loadMe, may, meState } from './state/me';
 
@@ -32,6 +34,12 @@ export function App() {
   if (path === '/') return <HomePage />;
   const session = match('/sessions/:id', path)?.id;
   if (session !== undefined) return <SessionPage key={session} id={session} />;
+  if (may('workspaces.manage')) {
+    if (match('/workspaces', path)) return <WorkspacesPage />;
+    if (match('/workspaces/new', path)) return <NewWorkspacePage />;
+    const workspace = match('/workspaces/:id', path)?.id;
+    if (workspace !== undefined) return <WorkspacePage key={workspace} id={workspace} />;
+  }
   if (may('plugins.view')) {
     if (match('/plugins', path)) return <PluginsPage />;
     const plugin = match('/plugins/:name', path)?.name;

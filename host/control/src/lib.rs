@@ -9,6 +9,7 @@
 
 mod activity;
 mod actor;
+mod catalog;
 mod clock;
 mod config;
 mod control_port;
@@ -16,6 +17,7 @@ mod error;
 mod examples;
 mod follow;
 mod home;
+mod images;
 mod nodes;
 mod passwords;
 mod placement;
@@ -32,16 +34,20 @@ mod workspaces;
 
 pub use activity::ActivityQuery;
 pub use actor::Actor;
+pub use catalog::{FieldError, WorkspaceError, WorkspaceWish};
 pub use clock::{Clock, SystemClock};
 pub use config::{ControlConfig, SeedPasswords};
 pub use error::{Internal, OpenError};
 pub use gatewright_database::{AddressError, EventKind, PostgresAddress, StoreAddress, StoreError};
 pub use gatewright_plugin_host as plugin_host;
+pub use gatewright_ports::ImageStatus;
+pub use images::PullError;
 pub use nodes::{JoinTokenWish, NodeError, OwnNode, node_token};
 pub use plane::ControlPlane;
 pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, RankError};
 pub use plugins::host_engine::HostEngine;
 pub use plugins::{ActivateError, DeleteError, RollBackError, UploadError, Uploaded};
+pub use saga::check::{CheckError, CheckState, CheckStep};
 pub use saga::hooks::{HookFailure, NoHooks, SagaHooks, Step};
 pub use saga::launch::{LaunchError, LaunchRequest};
 pub use saga::limits::SessionLimits;
@@ -51,6 +57,7 @@ pub use users::login::{Identity, LoggedIn, LoginError};
 pub use users::{PasswordError, UserError};
 pub use vault::VaultError;
 pub use views::{
-    ActivityItem, ActivityPage, ChainView, ChecklistItem, EndView, HomeView, ImpactView, NameView, PluginView, RuleAnswerView, RuleUse,
-    SessionView, StepView, VerdictCounts, VersionView, WorkspaceRef, WorkspaceView,
+    ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeView, ImpactView, NameView, NodeImageView,
+    PluginView, RuleAnswerView, RuleUse, SessionView, StepView, VerdictCounts, VersionView, WorkspaceNodeView, WorkspaceRef,
+    WorkspaceSettingsView, WorkspaceView,
 };

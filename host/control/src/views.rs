@@ -2,11 +2,14 @@
 
 use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
-use gatewright_core::record::{Network, RuleTarget};
+use gatewright_core::record::{Network, RuleTarget, Workspace};
 use gatewright_core::session::SessionState;
 use gatewright_core::{EventId, NodeId, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
 use gatewright_database::EventKind;
+use gatewright_ports::ImageStatus;
 use serde::Serialize;
+
+use crate::saga::check::{CheckState, CheckStep};
 
 /// A workspace on its card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +30,71 @@ pub struct WorkspaceView {
     pub available: bool,
     /// Why not, for the person.
     pub unavailable_reason: Option<String>,
+}
+
+/// A workspace with all that can be set, for administrators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkspaceSettingsView {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Where its image is and where not.
+    pub nodes: Vec<NodeImageView>,
+}
+
+/// Whether a node has an image, as its last sign of life said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeImageView {
+    /// The node.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Whether it was heard of lately.
+    pub alive: bool,
+    /// Whether the image is there.
+    pub has_image: bool,
+}
+
+/// How a workspace's image stands on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceNodeView {
+    /// The node.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// How the image stands; why nobody knows, where the node does not say.
+    pub status: Result<ImageStatus, String>,
+}
+
+/// A check of a workspace's image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckView {
+    /// The node.
+    pub node: NodeId,
+    /// Its name.
+    pub node_name: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was over; none while it is at work.
+    pub finished_at: Option<Timestamp>,
+    /// Whether every step went well, once it is over.
+    pub passed: Option<bool>,
+    /// The steps, in order.
+    pub steps: Vec<CheckStepView>,
+}
+
+/// A step of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckStepView {
+    /// Which.
+    pub step: CheckStep,
+    /// What a person reads.
+    pub label: String,
+    /// How it went.
+    pub state: CheckState,
+    /// Why it failed.
+    pub why: Option<String>,
+    /// What mends it.
+    pub advice: Option<String>,
 }
 
 /// The workspace of a session, as it was called when it was launched.

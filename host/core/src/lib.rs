@@ -9,6 +9,7 @@ pub mod event;
 pub mod file_name;
 pub mod gate;
 pub mod id;
+pub mod image_name;
 pub mod node_identity;
 pub mod plugin;
 pub mod reason;

@@ -120,6 +120,8 @@ pub enum EndReason {
     PausedTooLong(u64),
     /// Its user's account was disabled.
     UserDisabled,
+    /// It was there to check an image, and that is done.
+    Checked,
 }
 
 impl EndReason {
@@ -138,6 +140,7 @@ impl EndReason {
             Self::Unattended(_) => "unattended",
             Self::PausedTooLong(_) => "paused-too-long",
             Self::UserDisabled => "user-disabled",
+            Self::Checked => "checked",
         }
     }
 
@@ -162,6 +165,7 @@ impl EndReason {
                 duration_words(*secs)
             ),
             Self::UserDisabled => "Your account was disabled, so this session was ended.".into(),
+            Self::Checked => "The check of the image is done.".into(),
         }
     }
 }

@@ -12,6 +12,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
 use crate::credential::OfferedSecret;
 use crate::imports::http::HttpAccess;
 use crate::imports::log::LogBudget;
+use crate::imports::progress::ProgressSink;
 use crate::limits::{self, Budget, Limits};
 use crate::meter::{Meter, Metered};
 use crate::plugin::{Plugin, World};
@@ -137,6 +138,8 @@ impl CallError {
 pub(crate) struct Granted {
     pub(crate) secrets: Vec<OfferedSecret>,
     pub(crate) http: Option<HttpAccess>,
+    /// The call is a pull, which may take long: who listens to how far it is.
+    pub(crate) pull: Option<ProgressSink>,
 }
 
 impl Plugin {
@@ -195,12 +198,21 @@ impl Plugin {
         // A file takes as long as its sender. A rule can wait for nothing but its content, whose source gives up by itself;
         // all else that it does is its own time.
         let is_file = matches!(self.world, World::File(_));
+        let is_pull = granted.pull.is_some();
         let wall = if is_file {
             limits::FILE_INSTANCE_WAIT
+        } else if is_pull {
+            context.deadline.unwrap_or(limits::PULL_DEADLINE).min(limits::PULL_DEADLINE)
         } else {
             context.deadline.unwrap_or(limits.deadline).min(limits.deadline)
         };
-        let budget = if is_file { Budget::Files } else { Budget::Kind(self.kind()) };
+        let budget = if is_file {
+            Budget::Files
+        } else if is_pull {
+            Budget::Pulls
+        } else {
+            Budget::Kind(self.kind())
+        };
         let deadline = tokio::time::Instant::now() + wall;
         let permit = self.shared.permits.acquire(budget, context.session);
         let _permit = tokio::time::timeout_at(deadline, permit)
@@ -214,6 +226,9 @@ impl Plugin {
         let _ticking = self.shared.ticker.time_a_call();
         let store = self.store(context, granted, limits);
         let meter = Arc::clone(&store.data().meter);
+        if is_pull {
+            meter.allow(limits::PULL_GUEST_TIME);
+        }
         let call = Metered::new(meter, body(store));
         let (store, result) = if is_file {
             call.await
@@ -241,6 +256,7 @@ impl Plugin {
                 log: LogBudget::default(),
                 secrets: granted.secrets,
                 http: granted.http,
+                progress: granted.pull,
                 table: wasmtime::component::ResourceTable::new(),
                 meter: Arc::clone(&meter),
             },

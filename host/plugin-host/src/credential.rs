@@ -112,7 +112,7 @@ impl Plugin {
         let handles: Vec<SecretId> = offered.iter().map(|secret| secret.id).collect();
         let granted = Granted {
             secrets: offered,
-            http: None,
+            ..Granted::default()
         };
         let body = async move |mut store: wasmtime::Store<crate::store::CallState>| {
             let result = async {

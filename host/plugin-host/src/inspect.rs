@@ -179,7 +179,7 @@ const fn allowed_imports(kind: PluginKind) -> &'static [&'static str] {
         PluginKind::Placement => &[TYPES, LOG, CONFIG],
         PluginKind::Dlp => &[TYPES, LOG, CONFIG, "gatewright:dlp/content"],
         PluginKind::Credential => &[TYPES, LOG, CONFIG, "gatewright:credential/secrets"],
-        PluginKind::Runtime => &[TYPES, LOG, CONFIG, "gatewright:types/http"],
+        PluginKind::Runtime => &[TYPES, LOG, CONFIG, "gatewright:types/http", "gatewright:runtime/progress"],
     }
 }
 

@@ -51,12 +51,13 @@ pub use file::{ContentEnded, FileContent, FileDirection, FileOffer, FileVerdict}
 pub use grants::{Approved, HttpGrant, InvalidPattern, Method, PathPattern};
 pub use host::{HostConfig, HostCounts, HostError, PluginHost};
 pub use http::{HttpBody, HttpEndpoint, HttpError, HttpRequest, HttpResponse};
+pub use imports::progress::ProgressSink;
 pub use inspect::{Import, InspectError, Inspected, MAX_COMPONENT_BYTES, Wit, inspect};
 pub use limits::Limits;
 pub use load::{LoadError, Stage};
 pub use manifest::{MANIFEST_SECTION, Manifest, ManifestError};
 pub use placement::{Candidate, PlacementRequest, Ranking, Rejection};
 pub use plugin::Plugin;
-pub use runtime::{Capabilities, Container, ContainerSpec, ContainerState, EnforcedLimits, Runtime, RuntimeError};
+pub use runtime::{Capabilities, Container, ContainerSpec, ContainerState, EnforcedLimits, ImageInfo, Runtime, RuntimeError};
 pub use runtime_output::{ExecOutcome, OutputPiece, OutputStream, Usage};
 pub use slots::{PluginSlot, PluginSlots, Swapped};

@@ -27,6 +27,16 @@ pub(crate) const MAX_HTTP_REQUEST_BYTES: usize = 1 << 20;
 pub(crate) const MAX_HTTP_RESPONSE_BYTES: usize = 8 << 20;
 /// HTTP requests in one call.
 pub(crate) const MAX_HTTP_REQUESTS: u32 = 256;
+/// The longest that a pull may take.
+pub(crate) const PULL_DEADLINE: Duration = Duration::from_secs(3600);
+/// Processor time that a pull gets beside its limit: it reads some lines a second for as long as it goes on.
+pub(crate) const PULL_GUEST_TIME: Duration = Duration::from_secs(60);
+/// All that a pull may read of what the engine says meanwhile.
+pub(crate) const MAX_PULL_RESPONSE_BYTES: usize = 256 << 20;
+/// Bytes of what a pull says that it does.
+pub(crate) const MAX_PROGRESS_STEP_BYTES: usize = 128;
+/// Pulls at once.
+const PULL_INSTANCES: usize = 4;
 /// The memory that no manifest can exceed, and what a slot of the pool can hold.
 pub(crate) const MAX_MEMORY_BYTES: u64 = 256 << 20;
 
@@ -68,15 +78,18 @@ pub(crate) enum Budget {
     Kind(PluginKind),
     /// Rules that read files.
     Files,
+    /// Runtime plugins that bring images: they may take long, and keep nobody from starting sessions.
+    Pulls,
 }
 
 /// All budgets.
-pub(crate) const BUDGETS: [Budget; 5] = [
+pub(crate) const BUDGETS: [Budget; 6] = [
     Budget::Kind(PluginKind::Placement),
     Budget::Kind(PluginKind::Dlp),
     Budget::Kind(PluginKind::Credential),
     Budget::Kind(PluginKind::Runtime),
     Budget::Files,
+    Budget::Pulls,
 ];
 
 /// Instances at once of a budget, all sessions together.
@@ -84,6 +97,7 @@ pub(crate) const fn instances(budget: Budget) -> usize {
     match budget {
         Budget::Kind(kind) => of(kind).instances,
         Budget::Files => FILE_INSTANCES,
+        Budget::Pulls => PULL_INSTANCES,
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bindings::runtime::exports::gatewright::runtime::lifecycle as wit;
+use crate::bindings::runtime::exports::gatewright::runtime::{images, lifecycle as wit};
 use crate::call::{Answer, CallContext, CallError, Granted};
 use crate::http::HttpEndpoint;
 use crate::imports::http::HttpAccess;
-use crate::limits::MAX_ERROR_TEXT_BYTES;
+use crate::imports::progress::ProgressSink;
+use crate::limits::{MAX_ERROR_TEXT_BYTES, MAX_PULL_RESPONSE_BYTES};
 use crate::plugin::{Plugin, World};
 use crate::runtime_output::{ExecOutcome, OutputPiece, Usage, exec_outcome, output, usage};
 use crate::store::CallState;
@@ -91,6 +92,19 @@ pub struct Container {
     pub exit_code: Option<i32>,
 }
 
+/// What an engine knows of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageInfo {
+    /// The engine's id of it.
+    pub id: String,
+    /// What it takes on the disk, shared parts included.
+    pub size_bytes: u64,
+    /// When it was made, as the engine writes it.
+    pub created: String,
+    /// The user that it was made for.
+    pub user: String,
+}
+
 /// Why a runtime plugin could not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
@@ -161,7 +175,17 @@ impl Runtime {
                 self.endpoint_name.clone(),
                 Arc::clone(&self.endpoint),
             )),
+            pull: None,
         }
+    }
+
+    fn granted_to_pull(&self, progress: ProgressSink) -> Granted {
+        let mut granted = self.granted();
+        if let Some(http) = &mut granted.http {
+            http.bytes_left = MAX_PULL_RESPONSE_BYTES;
+        }
+        granted.pull = Some(progress);
+        granted
     }
 
     /// What the engine is and can do.
@@ -332,6 +356,47 @@ impl Runtime {
         let finish = |answer: Body<Vec<String>>| Ok(answer.map_err(runtime_error));
         unfold(self.plugin.run("images", context, self.granted(), body, finish).await)
     }
+
+    /// What the engine has under a name. None where it has nothing.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn image(&self, context: &CallContext, name: &str) -> Outcome<Option<ImageInfo>> {
+        let World::Runtime(pre) = &self.plugin.world else {
+            return Err(CallError::WrongKind.into());
+        };
+        let body = async move |mut store: wasmtime::Store<CallState>| {
+            let result = async {
+                let instance = pre.instantiate_async(&mut store).await?;
+                instance.gatewright_runtime_images().call_present(&mut store, name).await
+            }
+            .await;
+            (store, result)
+        };
+        let finish = |answer: Body<Option<images::ImageInfo>>| Ok(answer.map(|found| found.map(image_info)).map_err(runtime_error));
+        unfold(self.plugin.run("image", context, self.granted(), body, finish).await)
+    }
+
+    /// Brings an image. It may take an hour at the most, or as long as the context says; whoever gives it up drops the future.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub async fn pull(&self, context: &CallContext, name: &str, progress: ProgressSink) -> Outcome<()> {
+        let World::Runtime(pre) = &self.plugin.world else {
+            return Err(CallError::WrongKind.into());
+        };
+        let body = async move |mut store: wasmtime::Store<CallState>| {
+            let result = async {
+                let instance = pre.instantiate_async(&mut store).await?;
+                instance.gatewright_runtime_images().call_pull(&mut store, name).await
+            }
+            .await;
+            (store, result)
+        };
+        let finish = |answer: Body<()>| Ok(answer.map_err(runtime_error));
+        let granted = self.granted_to_pull(progress);
+        unfold(self.plugin.run("pull", context, granted, body, finish).await)
+    }
 }
 
 /// Calls a function of `lifecycle`, or of the interface that is named, in a fresh instance and turns its answer into ours.
@@ -432,6 +497,15 @@ fn container(container: wit::Container) -> Result<Container, CallError> {
         },
         exit_code: container.exit_code,
     })
+}
+
+fn image_info(found: images::ImageInfo) -> ImageInfo {
+    ImageInfo {
+        id: bounded(&found.id, 128),
+        size_bytes: found.size_bytes,
+        created: bounded(&found.created, 64),
+        user: bounded(&found.user, 64),
+    }
 }
 
 fn spec_to_wit(spec: ContainerSpec) -> wit::Spec {

@@ -9,6 +9,7 @@ use wasmtime::component::ResourceTable;
 use crate::credential::OfferedSecret;
 use crate::imports::http::HttpAccess;
 use crate::imports::log::LogBudget;
+use crate::imports::progress::ProgressSink;
 use crate::limits;
 use crate::meter::Meter;
 
@@ -21,6 +22,8 @@ pub(crate) struct CallState {
     pub(crate) log: LogBudget,
     pub(crate) secrets: Vec<OfferedSecret>,
     pub(crate) http: Option<HttpAccess>,
+    /// Who listens to how far a pull is.
+    pub(crate) progress: Option<ProgressSink>,
     pub(crate) table: ResourceTable,
     pub(crate) meter: Arc<Meter>,
 }

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::control::Der;
-
+use crate::images::ImageStatus;
 /// Drives workspaces on one node. Implemented in the same process by the agent, between processes by rpc.
 ///
 /// Whoever changes a session names its [`Fence`]: the agent refuses one that is older than it has seen.
@@ -84,6 +84,32 @@ pub trait AgentControl: Send + Sync {
     /// `Fenced`; `Engine`, `Plugin`, `Unavailable`: something may be left, call again.
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError>;
 
+    /// Checks a session that is ready against the image contract: its desktop, its user, its folder, its end. The session
+    /// is stopped by it. `password` is the one that [`Self::create`] was given.
+    ///
+    /// # Errors
+    /// `NotFound`, `Engine`, `Plugin`, `Unavailable`. What the image does wrong is no error but in the answer.
+    async fn check(&self, session: SessionId, password: SecretString, fence: Fence) -> Result<Vec<Finding>, AgentError>;
+
+    /// How an image stands here: asked of the engine, or of the pull that is at work.
+    ///
+    /// # Errors
+    /// `Refused` (not the name of an image), `Engine`, `Plugin`, `Unavailable`.
+    async fn image(&self, name: &str) -> Result<ImageStatus, AgentError>;
+
+    /// Begins to bring an image from its registry. Where that is at work already, nothing more happens. It goes on when the
+    /// caller goes away: [`Self::image`] says how far it is.
+    ///
+    /// # Errors
+    /// `Refused` (not the name of an image), `NoCapacity` (the disk, or others are being brought), `Unavailable`.
+    async fn pull(&self, name: &str) -> Result<(), AgentError>;
+
+    /// Breaks a pull off. Idempotent: an image that is not being brought stays as it is.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn cancel_pull(&self, name: &str) -> Result<(), AgentError>;
+
     /// Every session of this deployment that has a container or a folder here, running or not.
     ///
     /// # Errors
@@ -104,6 +130,29 @@ impl Fence {
     pub const NONE: Self = Self(0);
     /// Of a session that is over: nobody comes after it.
     pub const OVER: Self = Self(u64::MAX);
+}
+
+/// A part of the image contract that only shows in a session that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContractPart {
+    /// The desktop takes the session's password, no other, and its file is gone.
+    Password,
+    /// Everything runs as the workspace's user, and that user has a home.
+    User,
+    /// `~/Transfer` leads to the session's transfer folder.
+    Transfer,
+    /// It ends by itself when it is asked to.
+    Stop,
+}
+
+/// How an image keeps one part of the contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which part.
+    pub part: ContractPart,
+    /// What it does instead; none where it keeps it.
+    pub problem: Option<String>,
 }
 
 /// What is to be made.

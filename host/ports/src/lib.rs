@@ -7,10 +7,12 @@
 
 pub mod agent_control;
 pub mod control;
+pub mod images;
 pub mod proxy_control;
 pub mod session_streams;
 
 pub use agent_control::{AgentControl, AgentError};
 pub use control::{Control, ControlError};
+pub use images::{ImageFacts, ImageStatus, PullProgress};
 pub use proxy_control::{ProxyControl, ProxyError};
 pub use session_streams::{ByteStream, SessionStreams, StreamError};

@@ -102,6 +102,14 @@ methods! {
     AgentLogs = "agent" "logs", [WebApp], Deployment, 60;
     /// `AgentControl::destroy`
     AgentDestroy = "agent" "destroy", [WebApp], Deployment, 300;
+    /// `AgentControl::check`
+    AgentCheck = "agent" "check", [WebApp], Deployment, 300;
+    /// `AgentControl::image`
+    AgentImage = "agent" "image", [WebApp], Deployment, 60;
+    /// `AgentControl::pull`
+    AgentPull = "agent" "pull", [WebApp], Deployment, 60;
+    /// `AgentControl::cancel_pull`
+    AgentCancelPull = "agent" "cancel-pull", [WebApp], Deployment, 60;
     /// `AgentControl::list`
     AgentList = "agent" "list", [WebApp], Deployment, 60;
     /// `SessionStreams::open`

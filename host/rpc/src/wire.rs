@@ -145,6 +145,21 @@ pub(crate) struct Create {
     pub(crate) fence: Fence,
 }
 
+/// `AgentControl::check`
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Check {
+    pub(crate) session: SessionId,
+    pub(crate) password: SecretText,
+    #[serde(default)]
+    pub(crate) fence: Fence,
+}
+
+/// One image.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OneImage {
+    pub(crate) name: String,
+}
+
 /// `SessionStreams::open`: the asked dials a stream with this id.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Open {

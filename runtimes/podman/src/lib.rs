@@ -7,10 +7,11 @@
 mod create;
 mod engine;
 mod facts;
+mod images;
 mod usage;
 
 use gatewright_sdk::runtime::{
-    Container, EngineInfo, Error, Execution, Images, Inspection, Lifecycle, OutputPiece, Spec, State, Suspension, Usage,
+    Container, EngineInfo, Error, Execution, ImageInfo, Images, Inspection, Lifecycle, OutputPiece, Spec, State, Suspension, Usage,
 };
 
 use crate::engine::ENGINE;
@@ -56,6 +57,14 @@ impl Lifecycle for Podman {
 impl Images for Podman {
     fn list() -> Result<Vec<String>, Error> {
         facts::images()
+    }
+
+    fn present(name: String) -> Result<Option<ImageInfo>, Error> {
+        images::present(&name)
+    }
+
+    fn pull(name: String) -> Result<(), Error> {
+        images::pull(&name)
     }
 }
 

@@ -119,6 +119,45 @@ impl Api {
     }
 }
 
+/// What is known of the parts of an image that is being brought, by their names.
+#[derive(Debug, Default)]
+pub struct PullParts(std::collections::BTreeMap<String, (u64, u64)>);
+
+/// The longest line of a pull that is read: the host hands on shorter ones.
+pub const MAX_PULL_LINE_BYTES: usize = 16 << 10;
+/// Parts that are told apart. No image has as many.
+const MAX_PARTS: usize = 512;
+
+impl PullParts {
+    /// Notes how far a part is: bytes done, of how many.
+    pub fn note(&mut self, part: &str, done: u64, total: u64) {
+        if let Some(known) = self.0.get_mut(part) {
+            *known = (done, total.max(known.1));
+        } else if self.0.len() < MAX_PARTS {
+            self.0.insert(part.to_owned(), (done, total));
+        }
+    }
+
+    /// Notes that all of a part is there.
+    pub fn finish(&mut self, part: &str) {
+        if let Some((done, total)) = self.0.get_mut(part) {
+            *done = *total;
+        }
+    }
+
+    /// Tells the host, with what the engine does now.
+    pub fn report(&self, step: &str) {
+        let sum = |of: fn(&(u64, u64)) -> u64| self.0.values().map(of).fold(0, u64::saturating_add);
+        crate::runtime::report_progress(step, sum(|part| part.0.min(part.1)), sum(|part| part.1));
+    }
+}
+
+/// A failure's words from within a stream, bounded.
+#[must_use]
+pub fn words(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE_CHARS).collect()
+}
+
 /// Reads an answer that should be a success.
 ///
 /// # Errors
@@ -136,7 +175,7 @@ pub fn read<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
 pub fn failure(response: Response) -> Failure {
     let status = response.status;
     let words = match response.json::<Said>(MAX_FAILURE_BYTES) {
-        Ok(said) => said.message.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE_CHARS).collect(),
+        Ok(said) => words(&said.message),
         Err(_) => format!("status {status}"),
     };
     log::debug(&format!("engine answered {status}: {words}"));

@@ -117,6 +117,39 @@ impl Response {
         }
     }
 
+    /// Reads the body line by line, as it comes, each line as JSON: an answer that goes on for as long as the engine works.
+    /// Empty lines are nothing.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a line of more than `max` bytes; [`Error::Json`] for one of another shape; whatever `each` gives
+    /// ends it too.
+    pub fn json_lines<T: DeserializeOwned, E: From<Error>>(self, max: usize, mut each: impl FnMut(T) -> Result<(), E>) -> Result<(), E> {
+        self.lines(max, |line| match line {
+            [] => Ok(()),
+            line => each(serde_json::from_slice(line).map_err(|error| Error::Json(error.to_string()))?),
+        })
+    }
+
+    fn lines<E: From<Error>>(self, max: usize, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut line = Vec::new();
+        loop {
+            let piece = self.body.read(PIECE_BYTES)?;
+            if piece.is_empty() {
+                return if line.is_empty() { Ok(()) } else { each(&line) };
+            }
+            for part in piece.split_inclusive(|byte| *byte == b'\n') {
+                line.extend_from_slice(part);
+                if line.len() > max {
+                    return Err(Error::TooLarge.into());
+                }
+                if part.ends_with(b"\n") {
+                    each(line.trim_ascii())?;
+                    line.clear();
+                }
+            }
+        }
+    }
+
     /// Reads the whole body as JSON.
     ///
     /// # Errors
@@ -246,6 +279,50 @@ mod tests {
         assert_eq!(get().and_then(|r| r.bytes(200_000)), Ok(body));
         assert_eq!(get().and_then(|r| r.bytes(199_999)), Err(Error::TooLarge));
         assert!(matches!(get().and_then(|r| r.json::<u32>(300_000)), Err(Error::Json(_))));
+    }
+
+    #[test]
+    fn lines_come_one_by_one_and_the_last_needs_no_end() {
+        let lines = |body: &str, max: usize| {
+            let body = body.as_bytes().to_vec();
+            set_http(move |_, _| {
+                Ok(Answer {
+                    status: 200,
+                    body: body.clone(),
+                })
+            });
+            let mut all = Vec::new();
+            let response = Request::new(Method::Get, "/x").send("engine")?;
+            response.lines(max, |line| {
+                all.push(String::from_utf8_lossy(line).into_owned());
+                Ok::<_, Error>(())
+            })?;
+            Ok::<_, Error>(all)
+        };
+        assert_eq!(
+            lines("a\r\nbc\n\nd", 4),
+            Ok(vec!["a".to_owned(), "bc".into(), String::new(), "d".into()])
+        );
+        assert_eq!(lines("", 4), Ok(Vec::new()));
+        assert_eq!(lines("abc\nabcde\n", 4), Err(Error::TooLarge));
+        let long = format!("{}\nend\n", "x".repeat(200_000));
+        assert_eq!(lines(&long, 300_000).map(|all| all.len()), Ok(2));
+
+        set_http(|_, _| {
+            Ok(Answer {
+                status: 200,
+                body: b"1\r\n\r\n2\nx\n3".to_vec(),
+            })
+        });
+        let mut numbers = Vec::new();
+        let read = Request::new(Method::Get, "/x").send("engine").and_then(|response| {
+            response.json_lines(8, |number: u32| {
+                numbers.push(number);
+                Ok(())
+            })
+        });
+        assert!(matches!(read, Err(Error::Json(_))));
+        assert_eq!(numbers, [1, 2]);
     }
 
     #[test]

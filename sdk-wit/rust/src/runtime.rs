@@ -20,6 +20,7 @@ pub mod bindings {
 }
 
 pub use bindings::exports::gatewright::runtime::execution::Outcome;
+pub use bindings::exports::gatewright::runtime::images::ImageInfo;
 pub use bindings::exports::gatewright::runtime::inspection::{OutputPiece, OutputStream, Traffic, Usage};
 pub use bindings::exports::gatewright::runtime::lifecycle::{Container, EngineInfo, Error, Limits, Network, Spec, State};
 
@@ -81,6 +82,40 @@ pub trait Images {
     /// # Errors
     /// The engine failed.
     fn list() -> Result<Vec<String>, Error>;
+
+    /// What the engine has under this name; none where it has nothing. Left out: as much as the list says.
+    ///
+    /// # Errors
+    /// The engine failed.
+    fn present(name: String) -> Result<Option<ImageInfo>, Error> {
+        let found = Self::list()?.into_iter().find(|one| *one == name);
+        Ok(found.map(|id| ImageInfo {
+            id,
+            size_bytes: 0,
+            created: String::new(),
+            user: String::new(),
+        }))
+    }
+
+    /// Brings an image from its registry, and returns once it is there. It may take long: say how far it is by
+    /// [`report_progress`]. Left out: images have to be there already.
+    ///
+    /// # Errors
+    /// `Unsupported`, or the engine failed.
+    fn pull(name: String) -> Result<(), Error> {
+        Err(Error::Unsupported(format!(
+            "image {name} can't be brought: this plugin does not pull"
+        )))
+    }
+}
+
+/// Says how far a pull is: what the engine does, in its words, the bytes that came, and those of all that is known to come.
+/// Nobody listens outside of [`Images::pull`].
+pub fn report_progress(step: &str, done_bytes: u64, total_bytes: u64) {
+    #[cfg(target_arch = "wasm32")]
+    bindings::gatewright::runtime::progress::report(step, done_bytes, total_bytes);
+    #[cfg(not(target_arch = "wasm32"))]
+    crate::testing::reported(step, done_bytes, total_bytes);
 }
 
 /// Freezing a workspace as it is. What is not written answers `Unsupported`.
@@ -197,6 +232,16 @@ impl<T: Images> bindings::exports::gatewright::runtime::images::Guest for Export
     fn list() -> Result<Vec<String>, Error> {
         crate::panic_hook::set();
         T::list()
+    }
+
+    fn present(name: String) -> Result<Option<ImageInfo>, Error> {
+        crate::panic_hook::set();
+        T::present(name)
+    }
+
+    fn pull(name: String) -> Result<(), Error> {
+        crate::panic_hook::set();
+        T::pull(name)
     }
 }
 

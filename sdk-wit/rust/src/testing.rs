@@ -31,6 +31,23 @@ pub(crate) fn entries() -> Vec<crate::credential::Entry> {
 }
 
 #[cfg(feature = "runtime")]
+thread_local! {
+    static REPORTED: RefCell<Vec<(String, u64, u64)>> = const { RefCell::new(Vec::new()) };
+}
+
+#[cfg(feature = "runtime")]
+pub(crate) fn reported(step: &str, done_bytes: u64, total_bytes: u64) {
+    REPORTED.with_borrow_mut(|all| all.push((step.to_owned(), done_bytes, total_bytes)));
+}
+
+/// What [`crate::runtime::report_progress`] was told on this thread since the last question.
+#[cfg(feature = "runtime")]
+#[must_use]
+pub fn take_progress() -> Vec<(String, u64, u64)> {
+    REPORTED.take()
+}
+
+#[cfg(feature = "runtime")]
 type Handler = dyn FnMut(&str, &crate::http::Request) -> Result<Answer, crate::http::Error>;
 
 /// What a test's engine answers.

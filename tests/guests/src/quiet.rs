@@ -240,6 +240,8 @@ pub(crate) fn runtime_module(health: &str) -> String {
   (data (i32.const 288) "/secrets")
 {rest}{others}
   (func (export "gatewright:runtime/images@0.1.0#list") (result i32) (unreachable))
+  (func (export "gatewright:runtime/images@0.1.0#present") (param i32 i32) (result i32) (unreachable))
+  (func (export "gatewright:runtime/images@0.1.0#pull") (param i32 i32) (result i32) (unreachable))
   (func (export "gatewright:runtime/lifecycle@0.1.0#health") (result i32)
 {health}))"#
     )

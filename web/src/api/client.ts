@@ -18,6 +18,8 @@ export class ApiError extends Error {
     readonly stage?: string,
     /** The rule that denied a file. */
     readonly rule?: string,
+    /** What is wrong with fields of the body, by their names. */
+    readonly fields: Record<string, string> = {},
   ) {
     super(message);
   }
@@ -99,7 +101,19 @@ export function problem(status: number, text: string, retryAfter: string | null 
     Number.isFinite(seconds) ? seconds : undefined,
     str('stage'),
     str('rule'),
+    wrongFields(body.fields),
   );
+}
+
+function wrongFields(list: unknown): Record<string, string> {
+  const fields: Record<string, string> = {};
+  if (!Array.isArray(list)) return fields;
+  for (const one of list as unknown[]) {
+    if (one === null || typeof one !== 'object') continue;
+    const { name, detail } = one as Record<string, unknown>;
+    if (typeof name === 'string' && typeof detail === 'string') fields[name] = detail;
+  }
+  return fields;
 }
 
 /** The error of a call that got no answer at all. */

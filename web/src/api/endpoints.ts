@@ -1,7 +1,7 @@
 /** Every call that the pages make, by name. */
 import { call } from './client';
-import { del, fill, get, post } from './typed';
-import type { ActivityFilter } from './types';
+import { del, fill, get, post, put } from './typed';
+import type { ActivityFilter, WorkspaceWish } from './types';
 
 type Signal = AbortSignal | undefined;
 
@@ -14,6 +14,18 @@ export const api = {
   removeExamples: () => del('/api/v1/examples'),
 
   workspaces: async (signal?: Signal) => (await get('/api/v1/workspaces', { signal })).items,
+
+  workspaceSettings: async (signal?: Signal) => (await get('/api/v1/workspaces/settings', { signal })).items,
+  workspaceSetting: (id: string, signal?: Signal) =>
+    get('/api/v1/workspaces/{id}', { parts: { id }, signal }),
+  createWorkspace: (wish: WorkspaceWish) => post('/api/v1/workspaces', { body: wish }),
+  changeWorkspace: (id: string, wish: WorkspaceWish) =>
+    put('/api/v1/workspaces/{id}', { parts: { id }, body: wish }),
+  deleteWorkspace: (id: string, endSessions: boolean) =>
+    del('/api/v1/workspaces/{id}', {
+      parts: { id },
+      ...(endSessions ? { query: new URLSearchParams({ end_sessions: 'true' }) } : {}),
+    }),
 
   sessions: async (signal?: Signal) => (await get('/api/v1/sessions', { signal })).items,
   session: (id: string, signal?: Signal) => get('/api/v1/sessions/{id}', { parts: { id }, signal }),

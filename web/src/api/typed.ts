@@ -2,7 +2,7 @@
 import { call, type CallOptions } from './client';
 import type { paths } from './schema';
 
-type Method = 'get' | 'post' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'delete';
 type Path = keyof paths;
 
 type Json<R> = R extends { content: { 'application/json': infer T } } ? T : undefined;
@@ -38,4 +38,5 @@ function request<M extends Method>(method: M) {
 
 export const get = request('get');
 export const post = request('post');
+export const put = request('put');
 export const del = request('delete');

@@ -8,6 +8,8 @@ type Schemas = components['schemas'];
 
 export type Me = Schemas['Me'];
 export type Workspace = Schemas['Workspace'];
+export type WorkspaceSettings = Schemas['WorkspaceSettings'];
+export type WorkspaceWish = Schemas['WorkspaceWish'];
 export type Session = Schemas['Session'];
 export type SessionState = Schemas['SessionState'];
 export type Ticket = Schemas['Ticket'];

@@ -31,6 +31,8 @@ export const UserIcon = icon(
 export const LogoutIcon = icon(<path d="M14 4H5v16h9M10 12h10.5M17 8.5l3.5 3.5-3.5 3.5" />);
 export const PlayIcon = icon(<path d="M7 4.5l12 7.5-12 7.5z" />);
 export const StopIcon = icon(<path d="M12 3v9M6.3 6.8a8 8 0 1 0 11.4 0" />);
+export const HomeIcon = icon(<path d="M3.5 11.5L12 4l8.5 7.5M6 9.5V20h12V9.5M10 20v-6h4v6" />);
+export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);
 export const CheckIcon = icon(<path d="M4.5 12.5l5 5 10-11" />);
 export const CrossIcon = icon(<path d="M6 6l12 12M18 6L6 18" />);
 export const ChevronIcon = icon(<path d="M9 5.5l6.5 6.5L9 18.5" />);

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Permission } from '../api/types';
 import { place } from '../router';
 import { logOut, may, me } from '../state/me';
-import { ActivityIcon, GridIcon, LogoutIcon, Mark, PlugIcon, UserIcon } from './icons';
+import { ActivityIcon, GridIcon, HomeIcon, LogoutIcon, Mark, PlugIcon, UserIcon } from './icons';
 import { MenuButton } from './menu';
 import { ThemeButton } from './theme-button';
 
@@ -14,7 +14,8 @@ interface Props {
 }
 
 const PAGES: { to: string; label: string; icon: ComponentChildren; permission: Permission | null }[] = [
-  { to: '/', label: 'Workspaces', icon: <GridIcon />, permission: null },
+  { to: '/', label: 'Home', icon: <HomeIcon />, permission: null },
+  { to: '/workspaces', label: 'Workspaces', icon: <GridIcon />, permission: 'workspaces.manage' },
   { to: '/plugins', label: 'Plugins', icon: <PlugIcon />, permission: 'plugins.view' },
   { to: '/activity', label: 'Activity', icon: <ActivityIcon />, permission: 'activity.view' },
 ];
@@ -40,7 +41,7 @@ export function Shell({ title, children }: Props) {
         Skip to content
       </a>
       <header class="bar">
-        <a class="brand" href="/" aria-label="Gatewright, workspaces">
+        <a class="brand" href="/" aria-label="Gatewright, home">
           <Mark />
           <span>Gatewright</span>
         </a>

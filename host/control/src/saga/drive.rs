@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gatewright_core::SessionId;
 use gatewright_core::session::SessionState;
-use gatewright_database::{Lease, StoreError, Write, session_lease};
+use gatewright_database::{Lease, SessionRecord, StoreError, Write, session_lease};
 use gatewright_ports::agent_control::Fence;
 use tokio_util::sync::CancellationToken;
 
@@ -151,6 +151,14 @@ impl ControlPlane {
         }
     }
 
+    /// A session that a person asked for becomes ready; one that checks an image is looked at and ends.
+    async fn launch_or_check(&self, record: &SessionRecord, lease: &Lease) -> Result<(), Stopped> {
+        match self.0.store.check_of_session(record.session.id).await? {
+            Some(check) => self.check_steps(record, check, lease).await,
+            None => self.launch_steps(record, lease).await,
+        }
+    }
+
     /// Takes a session as far as it goes. True where nothing is left to do for now.
     async fn step_on(&self, id: SessionId, look: &CancellationToken, from: From, lease: &Lease) -> Result<bool, Internal> {
         let Some(record) = self.0.store.session(id).await? else {
@@ -160,7 +168,7 @@ impl ControlPlane {
             SessionState::Requested if from == From::Here => {
                 let launched = tokio::select! {
                     () = look.cancelled() => return Ok(false),
-                    launched = self.launch_steps(&record, lease) => launched,
+                    launched = self.launch_or_check(&record, lease) => launched,
                 };
                 match launched {
                     Ok(()) => Ok(true),

@@ -21,7 +21,7 @@ use crate::saga::hooks::{HookFailure, Step};
 use crate::vault::VaultError;
 
 /// Readable characters of a desktop's password. VNC authentication looks at eight (RFB 7.2.2).
-const DESKTOP_PASSWORD: usize = 8;
+pub(crate) const DESKTOP_PASSWORD: usize = 8;
 /// The label of a desktop's generated password.
 const DESKTOP_LABEL: &str = "desktop";
 /// The service whose password it is.
@@ -98,6 +98,18 @@ fn of_agent(step: &str, error: &AgentError) -> Stopped {
         _ => "The desktop could not be started. Try again",
     };
     failed(person, format!("{step}: {}", chain_of(error)))
+}
+
+/// What an agent is told to make.
+pub(crate) fn session_spec(record: &SessionRecord, password: &SecretString) -> SessionSpec {
+    SessionSpec {
+        session: record.session.id,
+        image: record.image.clone(),
+        resources: record.session.resources,
+        network: record.network,
+        hostname: record.workspace_icon.clone(),
+        desktop_password: Some(password.clone()),
+    }
 }
 
 impl ControlPlane {
@@ -205,16 +217,8 @@ impl ControlPlane {
     }
 
     async fn create_on(&self, node: NodeId, record: &SessionRecord, password: &SecretString, lease: &Lease) -> Result<(), AgentError> {
-        let id = record.session.id;
         let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
-        let spec = SessionSpec {
-            session: id,
-            image: record.image.clone(),
-            resources: record.session.resources,
-            network: record.network,
-            hostname: record.workspace_icon.clone(),
-            desktop_password: Some(password.clone()),
-        };
+        let spec = session_spec(record, password);
         let limit = self.0.config.step_timeout;
         tokio::time::timeout(limit, agent.create(spec, fence(lease)))
             .await
@@ -263,7 +267,7 @@ impl ControlPlane {
         Err(of_agent("create", error))
     }
 
-    async fn advance(&self, id: SessionId, from: SessionState, to: SessionState, lease: &Lease) -> Result<(), Stopped> {
+    pub(crate) async fn advance(&self, id: SessionId, from: SessionState, to: SessionState, lease: &Lease) -> Result<(), Stopped> {
         let mut write = self.begin_as(lease).await?;
         if !write.advance(id, from, to, self.now(), "").await? {
             return Err(Stopped::Moved);

@@ -26,6 +26,8 @@ enum TryFailed {
     Agent(#[from] AgentError),
     #[error("agent did not answer in time")]
     Timeout,
+    #[error("agent still has something of it")]
+    Left,
     #[error("database operation failed")]
     Internal(#[from] Internal),
     #[error("step was stopped")]
@@ -80,6 +82,10 @@ impl ControlPlane {
             self.destroy_on(node, id, lease).await?;
         }
         hooks.after(Step::Destroy, id).await?;
+        let check = self.0.store.check_of_session(id).await?;
+        if check.is_some() {
+            self.nothing_left(record).await?;
+        }
 
         hooks.before(Step::Finish, id).await?;
         let actor = self.owner(record).await;
@@ -94,8 +100,26 @@ impl ControlPlane {
                 .append_event(&self.audit_session(&actor, action, &finished, reason.text(), true))
                 .await?;
         }
+        if let Some(check) = &check {
+            self.finish_check(&mut write, record, check).await?;
+        }
         write.commit().await?;
         hooks.after(Step::Finish, id).await?;
+        Ok(())
+    }
+
+    /// Makes sure that the agent has nothing of a session that it was told to destroy.
+    async fn nothing_left(&self, record: &SessionRecord) -> Result<(), TryFailed> {
+        let Some(node) = record.session.node else {
+            return Ok(());
+        };
+        let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
+        let listed = tokio::time::timeout(self.0.config.step_timeout, agent.list())
+            .await
+            .map_err(|_| TryFailed::Timeout)??;
+        if listed.iter().any(|one| one.session == record.session.id) {
+            return Err(TryFailed::Left);
+        }
         Ok(())
     }
 

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::session::EndReason;
 use gatewright_core::{NodeId, SessionId};
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{ContractPart, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::proxy_control::OpenStream;
-use gatewright_ports::{AgentControl, AgentError, ProxyControl, ProxyError};
+use gatewright_ports::{AgentControl, AgentError, ImageFacts, ImageStatus, ProxyControl, ProxyError, PullProgress};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ pub(crate) enum Call {
     WaitReady,
     Pause,
     Resume,
+    Check,
     Destroy,
 }
 
@@ -74,6 +75,12 @@ pub(crate) struct FakeAgent {
     state: Mutex<State>,
     /// Sessions whose desktop never answers.
     pub(crate) mute: bool,
+    /// The part of the contract that its images break.
+    breaks: Option<ContractPart>,
+    /// The parts that it does not look at.
+    without: Vec<ContractPart>,
+    /// The images that are or were being brought.
+    pulls: Mutex<HashMap<String, ImageStatus>>,
 }
 
 impl FakeAgent {
@@ -86,6 +93,9 @@ impl FakeAgent {
             real_sessions: sessions as usize,
             state: Mutex::default(),
             mute: false,
+            breaks: None,
+            without: Vec::new(),
+            pulls: Mutex::default(),
         }
     }
 
@@ -101,6 +111,17 @@ impl FakeAgent {
 
     pub(crate) fn mute(mut self) -> Self {
         self.mute = true;
+        self
+    }
+
+    pub(crate) fn breaking(mut self, part: ContractPart) -> Self {
+        self.breaks = Some(part);
+        self
+    }
+
+    /// An agent of another version, which looks at less.
+    pub(crate) fn not_looking_at(mut self, part: ContractPart) -> Self {
+        self.without.push(part);
         self
     }
 
@@ -271,6 +292,60 @@ impl AgentControl for FakeAgent {
             state.containers.remove(&session);
             Ok(())
         })
+    }
+
+    async fn check(&self, session: SessionId, password: SecretString, _: Fence) -> Result<Vec<Finding>, AgentError> {
+        let mut found = Vec::new();
+        self.act(Call::Check, |state| {
+            let container = state.containers.get_mut(&session).ok_or(AgentError::NotFound)?;
+            let right = container.password == password.expose_secret();
+            container.running = false;
+            let parts = [
+                ContractPart::Password,
+                ContractPart::User,
+                ContractPart::Transfer,
+                ContractPart::Stop,
+            ];
+            found = parts.map(|part| Finding { part, problem: None }).to_vec();
+            found[0].problem = (!right).then(|| "another password".into());
+            Ok(())
+        })?;
+        found.retain(|finding| !self.without.contains(&finding.part));
+        for finding in &mut found {
+            if self.breaks == Some(finding.part) {
+                finding.problem = Some("it does otherwise".into());
+            }
+        }
+        Ok(found)
+    }
+
+    async fn image(&self, name: &str) -> Result<ImageStatus, AgentError> {
+        let pulls = self.pulls.lock().unwrap();
+        Ok(match pulls.get(name) {
+            Some(status) => status.clone(),
+            None if self.images.iter().any(|image| image == name) => ImageStatus::Present(ImageFacts {
+                id: format!("sha256:{}", "0".repeat(64)),
+                size_bytes: 34 << 20,
+                created: String::new(),
+                user: String::new(),
+            }),
+            None => ImageStatus::Absent,
+        })
+    }
+
+    async fn pull(&self, name: &str) -> Result<(), AgentError> {
+        let progress = PullProgress {
+            step: "Downloading".into(),
+            done_bytes: 1,
+            total_bytes: 4,
+        };
+        self.pulls.lock().unwrap().insert(name.into(), ImageStatus::Pulling(progress));
+        Ok(())
+    }
+
+    async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
+        self.pulls.lock().unwrap().remove(name);
+        Ok(())
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {

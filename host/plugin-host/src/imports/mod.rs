@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod content;
 pub(crate) mod http;
 pub(crate) mod log;
+pub(crate) mod progress;
 pub(crate) mod secrets;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -31,6 +32,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine, kind: gatewright_core::plugin::P
         }
         Kind::Runtime => {
             bindings::shared::gatewright::types::http::add_to_linker::<_, SelfData>(&mut linker, |s| s)?;
+            bindings::runtime::gatewright::runtime::progress::add_to_linker::<_, SelfData>(&mut linker, |s| s)?;
         }
     }
     Ok(linker)

@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatewright_core::SessionId;
 use gatewright_plugin_host::PluginSlots;
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
-use gatewright_ports::{AgentControl, AgentError, ByteStream, Control, SessionStreams, StreamError};
+use gatewright_ports::agent_control::{Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::{AgentControl, AgentError, ByteStream, Control, ImageStatus, SessionStreams, StreamError};
+use secrecy::SecretString;
 use tokio::io::DuplexStream;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ use crate::files;
 use crate::folder::{FolderError, Folders};
 use crate::guard::WORKSPACE_UID;
 use crate::network::Network;
+use crate::pulls::Pulls;
 use crate::status::Watcher;
 use crate::streams;
 use crate::turns::Turns;
@@ -51,8 +53,10 @@ pub(crate) struct Inner {
     pub(crate) turns: Turns,
     /// The steps that run now.
     pub(crate) tasks: TaskTracker,
-    /// Ends the streams that this process serves itself.
-    stopping: CancellationToken,
+    /// The images that are or were being brought.
+    pub(crate) pulls: Pulls,
+    /// Ends the streams that this process serves itself, and pulls.
+    pub(crate) stopping: CancellationToken,
 }
 
 /// Why an agent could not be made.
@@ -96,6 +100,7 @@ impl Agent {
                 network,
                 turns: Turns::default(),
                 tasks: TaskTracker::new(),
+                pulls: Pulls::default(),
                 stopping: CancellationToken::new(),
             }),
         })
@@ -222,6 +227,23 @@ impl AgentControl for Agent {
 
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.inner.destroy(session, fence).await
+    }
+
+    async fn check(&self, session: SessionId, password: SecretString, fence: Fence) -> Result<Vec<Finding>, AgentError> {
+        self.inner.check(session, password, fence).await
+    }
+
+    async fn image(&self, name: &str) -> Result<ImageStatus, AgentError> {
+        self.inner.image(name).await
+    }
+
+    async fn pull(&self, name: &str) -> Result<(), AgentError> {
+        self.inner.pull(name)
+    }
+
+    async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
+        self.inner.pulls.cancel(name);
+        Ok(())
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {

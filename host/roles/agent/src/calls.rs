@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gatewright_core::SessionId;
 use gatewright_plugin_host::{
-    Answer, CallContext, Capabilities, Container, ContainerSpec, OutputPiece, PluginSlots, Runtime, RuntimeError, Usage,
+    Answer, CallContext, Capabilities, Container, ContainerSpec, ImageInfo, OutputPiece, PluginSlots, ProgressSink, Runtime, RuntimeError,
+    Usage,
 };
 use gatewright_ports::AgentError;
 use gatewright_ports::agent_control::MAX_LOG_BYTES;
@@ -67,6 +68,20 @@ impl Calls {
     pub(crate) async fn images(&self) -> Result<Vec<String>, AgentError> {
         self.call(Scope::Node, async |runtime, context| runtime.images(&context).await)
             .await
+    }
+
+    /// What the engine has under the name of an image.
+    pub(crate) async fn image(&self, name: &str) -> Result<Option<ImageInfo>, AgentError> {
+        self.call(Scope::Node, async |runtime, context| runtime.image(&context, name).await)
+            .await
+    }
+
+    /// Brings an image. Dropping the future ends it.
+    pub(crate) async fn pull(&self, name: &str, progress: ProgressSink) -> Result<(), AgentError> {
+        self.call(Scope::Pull(name.to_owned()), async |runtime, context| {
+            runtime.pull(&context, name, progress).await
+        })
+        .await
     }
 
     /// Makes a session's container.

@@ -11,14 +11,17 @@ use gatewright_core::SessionId;
 use gatewright_core::record::Network;
 use gatewright_plugin_host::{HttpEndpoint, HttpError, HttpRequest, HttpResponse};
 use serde::Deserialize;
+use tokio_stream::StreamExt as _;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
 
 use crate::config::EngineLanguage;
 use crate::engine::Engine;
-use crate::guard::{Approved, ContainerId, Guard, Known, Operation, Request, Scope};
+use crate::guard::{Approved, ContainerId, Guard, Known, MAX_PULL_LINE, Operation, Request, Scope};
 use crate::network::Wish;
 
+/// The longest that the engine may take to begin with a pull: it asks the registry before it answers.
+const PULL_ANSWER_LIMIT: Duration = Duration::from_secs(120);
 /// The longest that the engine may take for one request, beyond a wait that was asked for.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
@@ -105,11 +108,16 @@ impl GuardedEngine {
             _ => ANSWER_LIMIT,
         };
         let method = approved.method.as_str();
-        let answer = self.engine.exchange(method, &approved.target, approved.body, limit).await?;
+        let answer = self.engine.exchange(method, &approved.target, approved.body.clone(), limit).await?;
+        self.answered(guard, scope, &approved, answer.status, &answer.body)
+    }
+
+    /// What a plugin may see of an answer.
+    fn answered(&self, guard: &Guard, scope: &Scope, approved: &Approved, status: u16, body: &[u8]) -> Result<HttpResponse, HttpError> {
         let answer = self
-            .known(|known| guard.answer(scope, known, &approved.operation, answer.status, &answer.body))
+            .known(|known| guard.answer(scope, known, &approved.operation, status, body))
             .map_err(|error| {
-                warn!(method, target = %approved.target, status = answer.status, %error, "Engine's answer was not used");
+                warn!(method = approved.method.as_str(), target = %approved.target, status, %error, "Engine's answer was not used");
                 HttpError::Protocol
             })?;
         let content_type = answer.content_type.into_iter();
@@ -170,6 +178,40 @@ impl CallEndpoint {
     fn session(&self) -> Option<SessionId> {
         self.scope.session()
     }
+
+    /// Hands on what the engine tells of a pull, line by line. When the call ends, the engine's request does.
+    async fn pull(&self, guard: &Guard, approved: Approved) -> Result<HttpResponse, HttpError> {
+        let (answer, driven) = self
+            .engine
+            .engine
+            .lines(approved.method.as_str(), &approved.target, PULL_ANSWER_LIMIT)
+            .await?;
+        self.changes.spawn(driven.in_current_span());
+        let (status, mut lines) = (answer.status, answer.lines);
+        if status != 200 {
+            let mut body = Vec::new();
+            while let Some(line) = lines.recv().await {
+                body.extend(line?);
+                if body.len() > MAX_PULL_LINE {
+                    return Err(HttpError::TooLarge);
+                }
+            }
+            return self.engine.answered(guard, &self.scope, &approved, status, &body);
+        }
+        let lines = tokio_stream::wrappers::ReceiverStream::new(lines);
+        let built = lines.map(|line| match Guard::pull_line(&line?) {
+            Ok(line) => Ok(Bytes::from(line)),
+            Err(error) => {
+                warn!(%error, "What the engine says of a pull was not used");
+                Err(HttpError::Protocol)
+            }
+        });
+        Ok(HttpResponse {
+            status,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: Box::pin(built),
+        })
+    }
 }
 
 #[async_trait]
@@ -186,6 +228,9 @@ impl HttpEndpoint for CallEndpoint {
             .engine
             .known(|known| guard.check(&self.scope, known, &asked))
             .map_err(|refusal| self.refuse(asked.method, asked.target, refusal.to_string()))?;
+        if matches!(approved.operation, Operation::Pull { .. }) {
+            return self.pull(&guard, approved).await;
+        }
         if !approved.operation.changes_something() {
             return self.engine.exchange(&guard, &self.scope, approved).await;
         }

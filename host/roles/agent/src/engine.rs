@@ -1,5 +1,6 @@
 //! HTTP/1.1 to an engine's unix socket: one connection an exchange, every part of it bounded.
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,14 +10,17 @@ use bytes::Bytes;
 use gatewright_plugin_host::HttpError;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
+use tokio::sync::mpsc;
 use tokio::time::{timeout, timeout_at};
 use tracing::{debug, warn};
 
 use crate::config::EngineLanguage;
 use crate::guard::docker::ApiVersion;
-use crate::guard::{Dialect, libpod};
+use crate::guard::{Dialect, MAX_PULL_LINE, libpod};
 
 /// A unix socket accepts at once, or its owner is dead or drowning.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -24,6 +28,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const PING_LIMIT: Duration = Duration::from_secs(5);
 /// The largest response head, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
+/// Lines that are read before somebody takes them.
+const LINES_AHEAD: usize = 64;
 /// The largest response body, in bytes: a list of some thousand containers.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
@@ -34,6 +40,12 @@ pub(crate) struct Engine {
     language: EngineLanguage,
     /// Found by asking; forgotten when the engine goes away, since another may come back.
     dialect: Mutex<Option<Dialect>>,
+}
+
+/// What an engine tells line by line.
+pub(crate) struct EngineLines {
+    pub(crate) status: u16,
+    pub(crate) lines: mpsc::Receiver<Result<Vec<u8>, HttpError>>,
 }
 
 /// What an engine answered.
@@ -117,17 +129,67 @@ impl Engine {
         result
     }
 
-    async fn talk(&self, method: &'static str, target: &str, body: Option<String>) -> Result<EngineAnswer, HttpError> {
+    /// Asks for something that the engine tells of line by line for as long as it works. Gives the status, and then either the
+    /// lines as they come or, with another status than 200, the whole answer as one. Whoever drops the receiver ends it.
+    ///
+    /// The future that comes with it drives all of it, and ends with it: the caller has to run it.
+    ///
+    /// # Errors
+    /// All but `Refused`.
+    pub(crate) async fn lines(
+        &self,
+        method: &'static str,
+        target: &str,
+        limit: Duration,
+    ) -> Result<(EngineLines, impl Future<Output = ()> + Send + use<>), HttpError> {
+        let deadline = tokio::time::Instant::now() + limit;
+        let (mut sender, connection) = self.connect().await?;
+        let mut connection = Box::pin(connection);
+        let request = request(method, target, None)?;
+        let answered = async {
+            let asked = sender.send_request(request);
+            let mut asked = pin!(asked);
+            tokio::select! {
+                response = &mut asked => response,
+                _ended = &mut connection => asked.await,
+            }
+        };
+        let response = timeout_at(deadline, answered).await.map_err(|_| HttpError::Timeout)?;
+        let response = response.map_err(|error| http_error(&error))?;
+        let status = response.status().as_u16();
+        let (tell, lines) = mpsc::channel(LINES_AHEAD);
+        let reading = read_lines(response.into_body(), tell.clone());
+        let driven = async move {
+            // Nothing is asked on this connection any more; dropping its sender earlier would close it.
+            let _sender = sender;
+            let mut reading = pin!(reading);
+            tokio::select! {
+                () = &mut reading => {}
+                () = tell.closed() => {}
+                _ended = &mut connection => tokio::select! {
+                    () = &mut reading => {}
+                    () = tell.closed() => {}
+                },
+            }
+        };
+        Ok((EngineLines { status, lines }, driven))
+    }
+
+    async fn connect(&self) -> Result<(SendRequest<Full<Bytes>>, Connection<TokioIo<UnixStream>, Full<Bytes>>), HttpError> {
         let stream = match timeout(CONNECT_LIMIT, UnixStream::connect(&self.socket)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(_)) | Err(_) => return Err(HttpError::Unreachable),
         };
-        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        hyper::client::conn::http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .max_headers(64)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| http_error(&error))?;
+            .map_err(|error| http_error(&error))
+    }
+
+    async fn talk(&self, method: &'static str, target: &str, body: Option<String>) -> Result<EngineAnswer, HttpError> {
+        let (mut sender, connection) = self.connect().await?;
         let request = request(method, target, body)?;
         let exchange = async move {
             let response = sender.send_request(request).await.map_err(|error| http_error(&error))?;
@@ -164,6 +226,33 @@ impl Engine {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Dialect>> {
         self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads a body and hands on its lines, until nobody wants them.
+async fn read_lines(mut body: Incoming, tell: mpsc::Sender<Result<Vec<u8>, HttpError>>) {
+    let mut line = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let piece = match frame {
+            Ok(frame) => frame.into_data().unwrap_or_default(),
+            Err(error) => {
+                let _nobody_listens = tell.send(Err(http_error(&error))).await;
+                return;
+            }
+        };
+        for part in piece.split_inclusive(|byte| *byte == b'\n') {
+            if line.len() + part.len() > MAX_PULL_LINE {
+                let _nobody_listens = tell.send(Err(HttpError::TooLarge)).await;
+                return;
+            }
+            line.extend_from_slice(part);
+            if part.ends_with(b"\n") && tell.send(Ok(std::mem::take(&mut line))).await.is_err() {
+                return;
+            }
+        }
+    }
+    if !line.is_empty() {
+        let _nobody_listens = tell.send(Ok(line)).await;
     }
 }
 

@@ -13,6 +13,7 @@
 mod agent;
 mod calls;
 mod config;
+mod contract;
 mod disk;
 mod endpoint;
 mod engine;
@@ -25,6 +26,7 @@ pub mod guard;
 mod lifecycle;
 mod network;
 mod outside;
+mod pulls;
 mod readiness;
 mod remove_tree;
 mod runtime_plugin;

@@ -119,6 +119,11 @@ impl Watcher {
         }
     }
 
+    /// Forgets what was seen: something was changed, and the next look has to show it.
+    pub(crate) fn look_again(&self) {
+        *self.lock() = None;
+    }
+
     async fn look(&self) -> Seen {
         if let Some(seen) = self.fresh() {
             return seen;

@@ -22,6 +22,7 @@ mod write;
 pub use address::{AddressError, PostgresAddress, StoreAddress};
 pub use error::{Constraint, StoreError};
 pub use feed::{Hint, Hints};
+pub use repo::checks::CheckRecord;
 pub use repo::events::{ChainReport, EventFilter, EventKind, StoredEvent};
 pub use repo::leases::{Lease, SESSION_LEASES, session_lease};
 pub use repo::logins::LoginRecord;

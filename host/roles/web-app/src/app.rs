@@ -23,7 +23,7 @@ use crate::assets::{self, Pages};
 use crate::error::ApiError;
 use crate::extract::{JSON_MAX_BYTES, PLUGIN_MAX_BYTES};
 use crate::rate_limit::{Limiters, RateLimits};
-use crate::routes::{activity, events, home, login, plugins, sessions, workspaces};
+use crate::routes::{activity, events, home, images, login, plugins, sessions, workspaces};
 use crate::{headers, openapi, timeout};
 
 /// Configuration of a web-app.
@@ -93,7 +93,12 @@ pub(crate) fn api() -> OpenApiRouter<WebApp> {
         .routes(routes!(login::logout))
         .routes(routes!(login::me))
         .routes(routes!(login::health))
-        .routes(routes!(workspaces::list))
+        .routes(routes!(workspaces::list, workspaces::create))
+        .routes(routes!(workspaces::list_settings))
+        .routes(routes!(workspaces::settings, workspaces::change, workspaces::remove))
+        .routes(routes!(images::nodes))
+        .routes(routes!(images::pull, images::cancel))
+        .routes(routes!(images::check, images::last_check))
         .routes(routes!(sessions::list, sessions::launch))
         .routes(routes!(sessions::one, sessions::end))
         .routes(routes!(sessions::ticket))

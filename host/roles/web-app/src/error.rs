@@ -17,6 +17,7 @@ pub(crate) struct ApiError {
     code: &'static str,
     detail: String,
     stage: Option<&'static str>,
+    fields: Vec<WrongField>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -41,6 +42,18 @@ pub(crate) struct Problem {
     /// Where a plugin was found to be bad: `manifest`, `imports`, `compile` or `self-test`.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'static str>,
+    /// The fields that have to be mended, with what is wrong with each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<WrongField>,
+}
+
+/// What is wrong with one field of a body.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WrongField {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What the person reads.
+    pub(crate) detail: String,
 }
 
 impl ApiError {
@@ -50,6 +63,7 @@ impl ApiError {
             code,
             detail: detail.into(),
             stage: None,
+            fields: Vec::new(),
             retry_after: None,
             source: None,
         }
@@ -106,6 +120,14 @@ impl ApiError {
         }
     }
 
+    /// A body whose fields hold what can't be.
+    pub(crate) fn wrong_fields(fields: Vec<WrongField>) -> Self {
+        Self {
+            fields,
+            ..Self::unprocessable("invalid-fields", "Some fields have to be mended.")
+        }
+    }
+
     pub(crate) const fn at_stage(mut self, stage: &'static str) -> Self {
         self.stage = Some(stage);
         self
@@ -158,6 +180,7 @@ impl IntoResponse for ApiError {
             code: self.code,
             reference,
             stage: self.stage,
+            fields: self.fields,
         };
         let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();

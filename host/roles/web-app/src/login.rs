@@ -110,6 +110,7 @@ macro_rules! needs {
 
 needs!(
     SessionsLaunch,
+    WorkspacesManage,
     PluginsView,
     PluginsUpload,
     PluginsActivate,

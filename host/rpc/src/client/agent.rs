@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::control::SecretText;
-use gatewright_ports::{AgentControl, AgentError};
+use gatewright_ports::{AgentControl, AgentError, ImageStatus};
+use secrecy::SecretString;
 
 use crate::channel::Channel;
 use crate::method::Method;
-use crate::wire::{Create, Driven, Logs, Nothing, OneSession, Stop};
+use crate::wire::{Check, Create, Driven, Logs, Nothing, OneImage, OneSession, Stop};
 
 /// The agent at the other end of a link.
 #[derive(Debug, Clone)]
@@ -74,6 +75,25 @@ impl AgentControl for RemoteAgent {
 
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.done(Method::AgentDestroy, session, fence).await
+    }
+
+    async fn check(&self, session: SessionId, password: SecretString, fence: Fence) -> Result<Vec<Finding>, AgentError> {
+        let password = SecretText(password);
+        self.0.call(Method::AgentCheck, &Check { session, password, fence }).await
+    }
+
+    async fn image(&self, name: &str) -> Result<ImageStatus, AgentError> {
+        self.0.call(Method::AgentImage, &OneImage { name: name.to_owned() }).await
+    }
+
+    async fn pull(&self, name: &str) -> Result<(), AgentError> {
+        let body = OneImage { name: name.to_owned() };
+        self.0.call::<Nothing, _>(Method::AgentPull, &body).await.map(drop)
+    }
+
+    async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
+        let body = OneImage { name: name.to_owned() };
+        self.0.call::<Nothing, _>(Method::AgentCancelPull, &body).await.map(drop)
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {

@@ -6,15 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
-use gatewright_ports::{AgentControl, AgentError};
+use gatewright_ports::agent_control::{Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::{AgentControl, AgentError, ImageStatus};
 use http::Response;
 use http_body_util::Full;
+use secrecy::SecretString;
 
 use crate::caller::{About, Caller};
 use crate::method::Method;
 use crate::serve::{Answers, BadBody, body};
-use crate::wire::{Create, Driven, Logs, Nothing, OneSession, Stop, reply};
+use crate::wire::{Check, Create, Driven, Logs, Nothing, OneImage, OneSession, Stop, reply};
 
 /// An agent, as one caller may use it.
 #[derive(Clone)]
@@ -87,6 +88,26 @@ impl AgentControl for GuardedAgent {
         self.agent.destroy(session, fence).await
     }
 
+    async fn check(&self, session: SessionId, password: SecretString, fence: Fence) -> Result<Vec<Finding>, AgentError> {
+        self.may(Method::AgentCheck)?;
+        self.agent.check(session, password, fence).await
+    }
+
+    async fn image(&self, name: &str) -> Result<ImageStatus, AgentError> {
+        self.may(Method::AgentImage)?;
+        self.agent.image(name).await
+    }
+
+    async fn pull(&self, name: &str) -> Result<(), AgentError> {
+        self.may(Method::AgentPull)?;
+        self.agent.pull(name).await
+    }
+
+    async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
+        self.may(Method::AgentCancelPull)?;
+        self.agent.cancel_pull(name).await
+    }
+
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
         self.may(Method::AgentList)?;
         self.agent.list().await
@@ -98,6 +119,7 @@ impl Answers for GuardedAgent {
     async fn answer(&self, method: Method, bytes: &[u8]) -> Result<Option<Response<Full<Bytes>>>, BadBody> {
         let session = || body::<OneSession>(bytes).map(|body| body.session);
         let driven = || body::<Driven>(bytes).map(|body| (body.session, body.fence));
+        let image = || body::<OneImage>(bytes).map(|body| body.name);
         let done = |outcome: Result<(), AgentError>| reply(outcome.map(|()| Nothing {}));
         Ok(Some(match method {
             Method::AgentStatus => reply(self.status().await),
@@ -140,6 +162,13 @@ impl Answers for GuardedAgent {
                 let (session, fence) = driven()?;
                 done(self.destroy(session, fence).await)
             }
+            Method::AgentCheck => {
+                let Check { session, password, fence } = body(bytes)?;
+                reply(self.check(session, password.0, fence).await)
+            }
+            Method::AgentImage => reply(self.image(&image()?).await),
+            Method::AgentPull => done(self.pull(&image()?).await),
+            Method::AgentCancelPull => done(self.cancel_pull(&image()?).await),
             Method::AgentList => reply(self.list().await),
             _ => return Ok(None),
         }))

@@ -48,6 +48,10 @@ fn expected(method: Method, role: NodeRole, whose: Whose) -> bool {
         | Method::AgentStats
         | Method::AgentLogs
         | Method::AgentDestroy
+        | Method::AgentCheck
+        | Method::AgentImage
+        | Method::AgentPull
+        | Method::AgentCancelPull
         | Method::AgentList
         | Method::ProxyList
         | Method::ProxyTerminate
@@ -116,6 +120,10 @@ async fn of_others(caller: Caller, method: Method, whose: Whose) -> Option<bool>
         Method::AgentStats => agent.stats(of).await.is_ok(),
         Method::AgentLogs => agent.logs(of, 10).await.is_ok(),
         Method::AgentDestroy => agent.destroy(of, FENCE).await.is_ok(),
+        Method::AgentCheck => agent.check(of, "hunter2".into(), FENCE).await.is_ok(),
+        Method::AgentImage => agent.image("terminal").await.is_ok(),
+        Method::AgentPull => agent.pull("terminal").await.is_ok(),
+        Method::AgentCancelPull => agent.cancel_pull("terminal").await.is_ok(),
         Method::AgentList => agent.list().await.is_ok(),
         Method::ProxyList => proxy.list().await.is_ok(),
         Method::ProxyTerminate => proxy.terminate(of, EndReason::User).await.is_ok(),

@@ -7,9 +7,9 @@ use gatewright_core::NodeRole::{Agent, ConnectionProxy, WebApp};
 use gatewright_core::plugin::Digest;
 use gatewright_core::session::EndReason;
 use gatewright_identity::JoinToken;
-use gatewright_ports::agent_control::Fence;
+use gatewright_ports::agent_control::{ContractPart, Fence};
 use gatewright_ports::control::{Der, JoinRequest, RenewRequest, SecretText};
-use gatewright_ports::{AgentControl, AgentError, Control, ControlError, ProxyControl, SessionStreams, StreamError};
+use gatewright_ports::{AgentControl, AgentError, Control, ControlError, ImageStatus, ProxyControl, SessionStreams, StreamError};
 use gatewright_rpc::{
     Caller, GuardedAgent, GuardedControl, GuardedProxy, GuardedStreams, Link, LinkServices, Members, PendingStreams, RemoteAgent,
     RemoteControl, RemoteProxy, RemoteStreams, Services,
@@ -203,6 +203,30 @@ async fn agent_contract(agent: &dyn AgentControl, desk: &Desk) {
         agent.stop(session(HERE), long, FENCE).await,
         Err(AgentError::Refused { why: "grace".into() })
     );
+    let findings = agent.check(session(HERE), "hunter2".into(), FENCE).await.unwrap();
+    assert_eq!(findings.len(), 1);
+    assert_eq!((findings[0].part, findings[0].problem.as_deref()), (ContractPart::Password, None));
+    let findings = agent.check(session(HERE), "other".into(), FENCE).await.unwrap();
+    assert_eq!(findings[0].problem.as_deref(), Some("another password"));
+    assert_eq!(
+        agent.check(session(ELSEWHERE), "hunter2".into(), FENCE).await,
+        Err(AgentError::NotFound)
+    );
+
+    assert_eq!(agent.image("other").await, Ok(ImageStatus::Absent));
+    agent.pull("other").await.unwrap();
+    let Ok(ImageStatus::Pulling(progress)) = agent.image("other").await else {
+        panic!("nothing is pulled");
+    };
+    assert_eq!((progress.done_bytes, progress.total_bytes), (1, 2));
+    agent.cancel_pull("other").await.unwrap();
+    assert_eq!(agent.image("other").await, Ok(ImageStatus::Absent));
+    let Ok(ImageStatus::Present(facts)) = agent.image("terminal").await else {
+        panic!("the image is not there");
+    };
+    assert_eq!(facts.size_bytes, 7);
+    assert_eq!(agent.pull("..").await, Err(AgentError::Refused { why: "name".into() }));
+
     agent.stop(session(HERE), grace, FENCE).await.unwrap();
     assert!(!agent.list().await.unwrap()[0].running);
     agent.destroy(session(HERE), FENCE).await.unwrap();

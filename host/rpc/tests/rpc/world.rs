@@ -17,13 +17,16 @@ use gatewright_core::{
     EventId, GroupId, NodeId, NodeIdentity, NodeRole, Reference, SecretId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId,
 };
 use gatewright_identity::{InternalCa, JoinToken, LiveCredentials, NodeCredentials, NodeKey};
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{
+    ContractPart, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
+};
 use gatewright_ports::control::{
     ActivePlugin, Deployment, Der, JoinRequest, Joined, Peer, PolicySnapshot, RenewRequest, SecretEntry, SessionContext,
 };
 use gatewright_ports::proxy_control::OpenStream;
 use gatewright_ports::{
-    AgentControl, AgentError, ByteStream, Control, ControlError, ProxyControl, ProxyError, SessionStreams, StreamError,
+    AgentControl, AgentError, ByteStream, Control, ControlError, ImageFacts, ImageStatus, ProxyControl, ProxyError, PullProgress,
+    SessionStreams, StreamError,
 };
 use gatewright_rpc::{Channel, Dialer, Links, Members, Places, RpcPort, Services};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -381,6 +384,8 @@ pub(crate) struct Desk {
     pub(crate) waiting: Arc<Mutex<(u32, u32)>>,
     paused: Mutex<BTreeSet<SessionId>>,
     newest: Mutex<Fence>,
+    /// The images that are being brought.
+    pulling: Mutex<BTreeSet<String>>,
 }
 
 /// Of whoever drives all sessions.
@@ -515,6 +520,46 @@ impl AgentControl for Desk {
     async fn destroy(&self, id: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.fenced(fence)?;
         self.made.lock().unwrap().remove(&id);
+        Ok(())
+    }
+
+    async fn check(&self, id: SessionId, password: SecretString) -> Result<Vec<Finding>, AgentError> {
+        let made = self.made.lock().unwrap();
+        let (spec, _) = made.get(&id).ok_or(AgentError::NotFound)?;
+        let right = spec.desktop_password.as_ref().unwrap().expose_secret() == password.expose_secret();
+        Ok(vec![Finding {
+            part: ContractPart::Password,
+            problem: (!right).then(|| "another password".into()),
+        }])
+    }
+
+    async fn image(&self, name: &str) -> Result<ImageStatus, AgentError> {
+        Ok(match name {
+            "terminal" => ImageStatus::Present(ImageFacts {
+                id: "sha256:0".into(),
+                size_bytes: 7,
+                created: String::new(),
+                user: String::new(),
+            }),
+            other if self.pulling.lock().unwrap().contains(other) => ImageStatus::Pulling(PullProgress {
+                step: "Downloading".into(),
+                done_bytes: 1,
+                total_bytes: 2,
+            }),
+            _ => ImageStatus::Absent,
+        })
+    }
+
+    async fn pull(&self, name: &str) -> Result<(), AgentError> {
+        if name == ".." {
+            return Err(AgentError::Refused { why: "name".into() });
+        }
+        self.pulling.lock().unwrap().insert(name.into());
+        Ok(())
+    }
+
+    async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
+        self.pulling.lock().unwrap().remove(name);
         Ok(())
     }
 

@@ -57,7 +57,7 @@ export function HomePage() {
   const top = home.state.value;
 
   return (
-    <Shell title="Workspaces">
+    <Shell title="Home">
       <div class="page-head">
         <h1>Hello, {me.value?.user.name}</h1>
         <p class="soft">Launch a workspace, or go back to one that is running.</p>

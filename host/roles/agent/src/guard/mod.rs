@@ -13,11 +13,11 @@ mod answer;
 mod body;
 pub mod docker;
 mod fields;
-mod image_name;
 mod known;
 pub mod libpod;
 mod operation;
 pub mod other;
+mod pull;
 mod refusal;
 mod request;
 mod target;
@@ -64,6 +64,8 @@ pub enum Scope {
     Create(Box<CreateRules>),
     /// Drive what was made for this session.
     Session(SessionId),
+    /// Bring this one image.
+    Pull(String),
 }
 
 impl Scope {
@@ -71,7 +73,7 @@ impl Scope {
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         match self {
-            Self::Node => None,
+            Self::Node | Self::Pull(_) => None,
             Self::Create(rules) => Some(rules.session),
             Self::Session(session) => Some(*session),
         }
@@ -150,6 +152,8 @@ pub struct Answer {
 #[error("the engine's answer is not of the expected form")]
 pub struct UnexpectedAnswer;
 
+pub use pull::MAX_PULL_LINE;
+
 impl Guard {
     /// Checks a request of a plugin and builds the engine's.
     ///
@@ -171,6 +175,14 @@ impl Guard {
             Dialect::Libpod(_) => Some(libpod::inspect(id)),
             Dialect::Other(_) => None,
         }
+    }
+
+    /// Reads one line of the engine's answer to a pull, and builds the plugin's. Both dialects have the same form.
+    ///
+    /// # Errors
+    /// [`UnexpectedAnswer`]: nothing of it may be used.
+    pub fn pull_line(line: &[u8]) -> Result<Vec<u8>, UnexpectedAnswer> {
+        pull::line(line)
     }
 
     /// Reads the engine's answer to an approved request, learns from it, and builds the plugin's.

@@ -1,9 +1,9 @@
 //! What may be asked of an engine, whatever it speaks. Every value in it was checked.
 
 use gatewright_core::SessionId;
+use gatewright_core::image_name::{is_exact, is_image_name};
 
 use super::fields::Fields;
-use super::image_name::is_image_name;
 use super::target::Query;
 use super::{ContainerId, DEPLOYMENT_LABEL, Guard, Known, Method, Refusal, SESSION_LABEL, Scope};
 
@@ -25,6 +25,11 @@ pub enum Operation {
     Images,
     /// One image.
     Image {
+        /// Its name.
+        name: String,
+    },
+    /// Bring an image from its registry.
+    Pull {
         /// Its name.
         name: String,
     },
@@ -103,7 +108,7 @@ impl Operation {
             Self::Ping => asked,
             Self::Version | Self::Info | Self::Images | Self::Image { .. } | Self::Inspect(_) | Self::List { .. } => Method::Get,
             Self::Stats(_) | Self::Logs { .. } => Method::Get,
-            Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } => Method::Post,
+            Self::Pull { .. } | Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } => Method::Post,
             Self::Pause(_) | Self::Resume(_) => Method::Post,
             Self::Remove { .. } => Method::Delete,
             Self::Unread { method } => *method,
@@ -114,6 +119,8 @@ impl Operation {
     #[must_use]
     pub fn changes_something(&self) -> bool {
         match self {
+            // A pull is broken off with its request: what it has brought so far is nothing to undo.
+            Self::Pull { .. } => false,
             Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } | Self::Remove { .. } => true,
             Self::Pause(_) | Self::Resume(_) => true,
             Self::Unread { method } => !matches!(method, Method::Get | Method::Head),
@@ -132,6 +139,7 @@ pub(super) fn in_scope(scope: &Scope, operation: &Operation) -> Result<(), Refus
         | Operation::Image { .. }
         | Operation::Inspect(_)
         | Operation::List { .. } => return Ok(()),
+        Operation::Pull { .. } => "pull",
         Operation::Create { .. } => "create",
         Operation::Start(_) => "start",
         Operation::Stop { .. } => "stop",
@@ -144,7 +152,15 @@ pub(super) fn in_scope(scope: &Scope, operation: &Operation) -> Result<(), Refus
         Operation::Unread { .. } => "of another engine",
     };
     match (scope, operation) {
-        (Scope::Session(_), operation) if !matches!(operation, Operation::Create { .. } | Operation::Unread { .. }) => Ok(()),
+        (Scope::Session(_), operation)
+            if !matches!(
+                operation,
+                Operation::Create { .. } | Operation::Pull { .. } | Operation::Unread { .. }
+            ) =>
+        {
+            Ok(())
+        }
+        (Scope::Pull(wanted), Operation::Pull { name }) if wanted == name => Ok(()),
         (Scope::Create(_), Operation::Create { .. }) => Ok(()),
         _ => Err(Refusal::OutOfScope(name)),
     }
@@ -165,6 +181,7 @@ pub(super) fn image(scope: &Scope, name: &str) -> Result<String, Refusal> {
     let allowed = match scope {
         Scope::Create(rules) => rules.image == name,
         Scope::Node => true,
+        Scope::Pull(wanted) => wanted == name,
         Scope::Session(_) => false,
     };
     if !is_image_name(name) {
@@ -174,6 +191,18 @@ pub(super) fn image(scope: &Scope, name: &str) -> Result<String, Refusal> {
         return Err(Refusal::OutOfScope("this image"));
     }
     Ok(name.to_owned())
+}
+
+/// The name of the image that is to be brought: one image, whose registry the engine finds in it. An id names nothing that
+/// a registry has, and a name without a tag is all images of that name to some engines.
+pub(super) fn pulled(scope: &Scope, name: Option<String>) -> Result<Operation, Refusal> {
+    let name = name.ok_or(Refusal::Target("no image is named"))?;
+    if !is_exact(&name) || name.starts_with("sha256:") {
+        return Err(Refusal::Target("not the name of one image"));
+    }
+    Ok(Operation::Pull {
+        name: image(scope, &name)?,
+    })
 }
 
 /// How long to wait for a container to end: the parameter called `name`, in whole seconds.

@@ -257,7 +257,10 @@ async fn a_filter_that_was_changed_stops_everything() {
         wired.reaches(session, &PRIVATE[0].to_string(), PORT).await,
         "the change does nothing"
     );
-    for refused in [agent.start(second, FENCE).await, agent.create(networked(self::session(), FENCE)).await] {
+    for refused in [
+        agent.start(second, FENCE).await,
+        agent.create(networked(self::session(), FENCE)).await,
+    ] {
         let Err(AgentError::NoCapacity { why }) = refused else {
             panic!("{refused:?}")
         };

@@ -1,5 +1,6 @@
 //! The repositories, one file for each thing that is stored.
 
+pub(crate) mod checks;
 pub(crate) mod events;
 pub(crate) mod leases;
 pub(crate) mod logins;

@@ -181,7 +181,8 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
-    /// A user's sessions that are not final, and those that ended after `ended_after`; newest first, 200 at the most.
+    /// A user's sessions that are not final, and those that ended after `ended_after`; newest first, 200 at the most. Checks
+    /// of images are none of them.
     ///
     /// # Errors
     /// `Unavailable`, `Invalid`.
@@ -190,7 +191,8 @@ impl Store {
             fetch_all,
             self.reader(),
             select!(
-                "WHERE user_id = $1 AND (state NOT IN ('ended', 'failed') OR ended_at > $2) ORDER BY created_at DESC, id DESC LIMIT 200"
+                "WHERE user_id = $1 AND (state NOT IN ('ended', 'failed') OR ended_at > $2) \
+                 AND id NOT IN (SELECT session_id FROM image_checks) ORDER BY created_at DESC, id DESC LIMIT 200"
             ),
             user.as_uuid(),
             ended_after.as_micros()

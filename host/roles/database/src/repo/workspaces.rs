@@ -165,6 +165,45 @@ impl Write {
         self.changed(ChangeKind::Workspace, &one.id.to_string()).await
     }
 
+    /// Changes a workspace to what the record says, but for its place on the page. False where there is none.
+    ///
+    /// # Errors
+    /// `Conflict(WorkspaceName)`, `OutOfRange`, `Unavailable`.
+    pub async fn update_workspace(&mut self, one: &Workspace) -> Result<bool, StoreError> {
+        let done = sql!(
+            execute,
+            self.connection(),
+            "UPDATE workspaces SET name = $2, description = $3, icon = $4, image = $5, cpu_millicores = $6, memory_bytes = $7, \
+             pids = $8, shm_bytes = $9, network = $10, enabled = $11, example = $12 WHERE id = $1",
+            one.id.as_uuid(),
+            &one.name,
+            &one.description,
+            &one.icon,
+            &one.image,
+            i64::from(one.resources.cpu_millicores),
+            to_i64(one.resources.memory_bytes, "memory limit")?,
+            i64::from(one.resources.pids),
+            to_i64(one.resources.shm_bytes, "shm limit")?,
+            network_str(one.network),
+            one.enabled,
+            one.example
+        )?;
+        if done == 1 {
+            self.changed(ChangeKind::Workspace, &one.id.to_string()).await?;
+        }
+        Ok(done == 1)
+    }
+
+    /// The place behind all others on the page.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn next_workspace_position(&mut self) -> Result<i64, StoreError> {
+        let text = "SELECT coalesce(max(position), 0) + 1 FROM workspaces";
+        let (position,): (i64,) = sql!(fetch_one, self.connection(), text)?;
+        Ok(position)
+    }
+
     /// Deletes a workspace with the rules that stand on it. Its sessions stay as history.
     ///
     /// # Errors

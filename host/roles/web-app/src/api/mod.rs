@@ -3,6 +3,7 @@
 
 mod activity;
 mod home;
+mod images;
 mod me;
 mod names;
 mod plugins;
@@ -11,8 +12,9 @@ mod workspaces;
 
 pub(crate) use activity::{ActivityPage, ActivitySearch};
 pub(crate) use home::Home;
+pub(crate) use images::{Check, CheckWish, LastCheck, WorkspaceNodes};
 pub(crate) use me::{Credentials, Health, Me};
 pub(crate) use names::PluginFile;
 pub(crate) use plugins::{Impact, Plugin, Plugins, Uploaded};
 pub(crate) use sessions::{Launch, Session, Sessions, Ticket};
-pub(crate) use workspaces::Workspaces;
+pub(crate) use workspaces::{AllWorkspaceSettings, DeleteWorkspace, WorkspaceSettings, WorkspaceWish, Workspaces};

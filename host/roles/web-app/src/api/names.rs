@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use gatewright_control::CheckStep;
 use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::session::SessionState;
 use gatewright_policy::Permission;
@@ -44,6 +45,12 @@ names! {
     VersionStateName = ["uploaded", "compiling", "needs-approval", "ready", "active", "failed"];
     /// What a workspace reaches.
     NetworkName = ["none", "internet"];
+    /// How an image stands on a node.
+    ImageStateName = ["unknown", "absent", "pulling", "present", "failed"];
+    /// A step of the check of an image.
+    CheckStepName = CheckStep::ALL.map(CheckStep::as_str);
+    /// How a step of a check went.
+    CheckStateName = ["waiting", "running", "passed", "failed", "skipped"];
     /// What an event is about.
     EventKindName = ["verdict", "audit"];
 }

@@ -1,10 +1,11 @@
-//! What can be launched.
+//! What can be launched, and how that is set.
 
-use gatewright_control::WorkspaceView;
-use gatewright_core::WorkspaceId;
+use gatewright_control::{WorkspaceSettingsView, WorkspaceView};
+use gatewright_core::capacity::Resources;
 use gatewright_core::record::Network;
-use serde::Serialize;
-use utoipa::ToSchema;
+use gatewright_core::{NodeId, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::names::NetworkName;
 
@@ -45,6 +46,136 @@ impl From<WorkspaceView> for Workspace {
             example: view.example,
             available: view.available,
             unavailable_reason: view.unavailable_reason,
+        }
+    }
+}
+
+/// A workspace with all that can be set.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkspaceSettings {
+    #[schema(value_type = Uuid)]
+    id: WorkspaceId,
+    name: String,
+    description: String,
+    /// `terminal`, `desktop` or `browser`.
+    icon: String,
+    /// The engine's image, by name.
+    image: String,
+    /// Thousandths of a core.
+    cpu_millicores: u32,
+    /// Memory with swap.
+    memory_bytes: u64,
+    /// Processes and threads.
+    pids: u32,
+    /// `/dev/shm`.
+    shm_bytes: u64,
+    #[schema(value_type = NetworkName)]
+    network: Network,
+    /// Whether it can be launched.
+    enabled: bool,
+    /// Seeded as an example, removable in one click.
+    example: bool,
+    /// Where its image is and where not.
+    nodes: Vec<NodeImage>,
+}
+
+/// All workspaces with all that can be set.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AllWorkspaceSettings {
+    pub(crate) items: Vec<WorkspaceSettings>,
+}
+
+/// Whether a node has a workspace's image, as it said lately.
+#[derive(Debug, Serialize, ToSchema)]
+struct NodeImage {
+    #[schema(value_type = Uuid)]
+    id: NodeId,
+    name: String,
+    /// Whether it was heard of lately.
+    alive: bool,
+    has_image: bool,
+}
+
+/// A workspace as it is to be. All of it, each time.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkspaceWish {
+    name: String,
+    #[serde(default)]
+    description: String,
+    /// `terminal`, `desktop` or `browser`.
+    icon: String,
+    /// The engine's image, by name with a tag or a digest.
+    image: String,
+    /// Thousandths of a core.
+    cpu_millicores: u32,
+    /// Memory with swap.
+    memory_bytes: u64,
+    /// Processes and threads.
+    pids: u32,
+    /// `/dev/shm`.
+    shm_bytes: u64,
+    #[schema(value_type = NetworkName)]
+    network: Network,
+    /// Whether it can be launched.
+    enabled: bool,
+}
+
+/// How a workspace is deleted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeleteWorkspace {
+    /// End the sessions of it that are open.
+    #[serde(default)]
+    pub(crate) end_sessions: bool,
+}
+
+impl From<WorkspaceWish> for gatewright_control::WorkspaceWish {
+    fn from(wish: WorkspaceWish) -> Self {
+        Self {
+            name: wish.name,
+            description: wish.description,
+            icon: wish.icon,
+            image: wish.image,
+            resources: Resources {
+                cpu_millicores: wish.cpu_millicores,
+                memory_bytes: wish.memory_bytes,
+                pids: wish.pids,
+                shm_bytes: wish.shm_bytes,
+            },
+            network: wish.network,
+            enabled: wish.enabled,
+        }
+    }
+}
+
+impl From<WorkspaceSettingsView> for WorkspaceSettings {
+    fn from(view: WorkspaceSettingsView) -> Self {
+        let one = view.workspace;
+        Self {
+            id: one.id,
+            name: one.name,
+            description: one.description,
+            icon: one.icon,
+            image: one.image,
+            cpu_millicores: one.resources.cpu_millicores,
+            memory_bytes: one.resources.memory_bytes,
+            pids: one.resources.pids,
+            shm_bytes: one.resources.shm_bytes,
+            network: one.network,
+            enabled: one.enabled,
+            example: one.example,
+            nodes: view
+                .nodes
+                .into_iter()
+                .map(|node| NodeImage {
+                    id: node.id,
+                    name: node.name,
+                    alive: node.alive,
+                    has_image: node.has_image,
+                })
+                .collect(),
         }
     }
 }

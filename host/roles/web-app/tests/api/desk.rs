@@ -1,14 +1,17 @@
 //! A node whose desktops answer when the test says so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::{NodeId, SessionId};
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{
+    ContractPart, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
+};
 use gatewright_ports::control::Der;
-use gatewright_ports::{AgentControl, AgentError};
+use gatewright_ports::{AgentControl, AgentError, ImageFacts, ImageStatus, PullProgress};
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -17,6 +20,8 @@ pub(crate) struct Desk {
     /// A permit for each desktop that may answer.
     pub(crate) answers: Arc<Semaphore>,
     sessions: Mutex<HashMap<SessionId, bool>>,
+    /// The images that are being brought.
+    pulls: Mutex<HashSet<String>>,
 }
 
 impl Desk {
@@ -25,7 +30,13 @@ impl Desk {
             node: NodeId::from_uuid(Uuid::now_v7()),
             answers: Arc::new(Semaphore::new(0)),
             sessions: Mutex::default(),
+            pulls: Mutex::default(),
         })
+    }
+
+    /// Whether it has no session at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sessions.lock().unwrap().is_empty()
     }
 
     pub(crate) fn status_now(&self) -> NodeStatus {
@@ -103,6 +114,45 @@ impl AgentControl for Desk {
 
     async fn destroy(&self, session: SessionId, _: Fence) -> Result<(), AgentError> {
         self.sessions.lock().unwrap().remove(&session);
+        Ok(())
+    }
+
+    async fn check(&self, _: SessionId, _: SecretString, _: Fence) -> Result<Vec<Finding>, AgentError> {
+        let parts = [
+            ContractPart::Password,
+            ContractPart::User,
+            ContractPart::Transfer,
+            ContractPart::Stop,
+        ];
+        Ok(parts.map(|part| Finding { part, problem: None }).to_vec())
+    }
+
+    async fn image(&self, name: &str) -> Result<ImageStatus, AgentError> {
+        if self.pulls.lock().unwrap().contains(name) {
+            return Ok(ImageStatus::Pulling(PullProgress {
+                step: "Downloading".into(),
+                done_bytes: 1,
+                total_bytes: 4,
+            }));
+        }
+        if !self.status_now().images.iter().any(|image| image == name) {
+            return Ok(ImageStatus::Absent);
+        }
+        Ok(ImageStatus::Present(ImageFacts {
+            id: format!("sha256:{}", "0".repeat(64)),
+            size_bytes: 34 << 20,
+            created: "2026-11-01T00:00:00Z".into(),
+            user: String::new(),
+        }))
+    }
+
+    async fn pull(&self, name: &str) -> Result<(), AgentError> {
+        self.pulls.lock().unwrap().insert(name.into());
+        Ok(())
+    }
+
+    async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
+        self.pulls.lock().unwrap().remove(name);
         Ok(())
     }
 

@@ -150,6 +150,10 @@ impl Browser {
         send(&self.app, json_request(self.request(&Method::POST, path), body)).await
     }
 
+    pub(crate) async fn put_json(&self, path: &str, body: &Value) -> Answer {
+        send(&self.app, json_request(self.request(&Method::PUT, path), body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         send(&self.app, self.request(&Method::DELETE, path).body(Body::empty()).unwrap()).await
     }

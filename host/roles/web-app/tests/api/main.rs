@@ -11,3 +11,4 @@ mod pages;
 mod plugins;
 mod sessions;
 mod walk;
+mod workspaces;

@@ -34,6 +34,7 @@ impl Endpoint {
     fn path(&self) -> String {
         self.template
             .replace("{id}", "0190163d-8694-739b-aea5-966c26f8ad91")
+            .replace("{node}", "0190163d-8694-739b-aea5-966c26f8ad92")
             .replace("{name}", "no-such-plugin")
             .replace("{version}", "0.0.0")
     }
@@ -179,12 +180,22 @@ async fn a_user_is_no_administrator() {
         [
             "DELETE /api/v1/examples",
             "DELETE /api/v1/plugins/{name}/versions/{version}",
+            "DELETE /api/v1/workspaces/{id}",
+            "DELETE /api/v1/workspaces/{id}/nodes/{node}/pull",
             "GET /api/v1/activity",
             "GET /api/v1/plugins",
             "GET /api/v1/plugins/{name}/versions/{version}/impact",
+            "GET /api/v1/workspaces/settings",
+            "GET /api/v1/workspaces/{id}",
+            "GET /api/v1/workspaces/{id}/check",
+            "GET /api/v1/workspaces/{id}/nodes",
             "POST /api/v1/plugins",
             "POST /api/v1/plugins/{name}/rollback",
             "POST /api/v1/plugins/{name}/versions/{version}/activate",
+            "POST /api/v1/workspaces",
+            "POST /api/v1/workspaces/{id}/check",
+            "POST /api/v1/workspaces/{id}/nodes/{node}/pull",
+            "PUT /api/v1/workspaces/{id}",
         ]
     );
 }

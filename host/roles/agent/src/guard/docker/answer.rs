@@ -64,6 +64,28 @@ struct Image {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct InspectedImage {
+    id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_digests: Vec<String>,
+    #[serde(default)]
+    size: i64,
+    #[serde(default)]
+    created: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    config: ImageConfig,
+}
+
+#[derive(Debug, Serialize, Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct ImageConfig {
+    user: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Created {
     id: String,
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -224,7 +246,7 @@ pub(in crate::guard) fn answer(
         Operation::Version => json(status, &parse::<Version>(body)?),
         Operation::Info => json(status, &parse::<Info>(body)?),
         Operation::Images => json(status, &parse::<Vec<Image>>(body)?),
-        Operation::Image { .. } => json(status, &parse::<Image>(body)?),
+        Operation::Image { .. } => json(status, &parse::<InspectedImage>(body)?),
         Operation::Create { session } => {
             let created: Created = parse(body)?;
             let id = ContainerId::parse(&created.id).ok_or(UnexpectedAnswer)?;
@@ -244,7 +266,8 @@ pub(in crate::guard) fn answer(
         Operation::Pause(_) | Operation::Resume(_) => Ok(nothing(status)),
         Operation::Stats(_) => json(status, &parse::<Stats>(body)?),
         Operation::Logs { .. } => output(status, body),
-        Operation::Unread { .. } => Err(UnexpectedAnswer),
+        // Of a pull only a failure has an end that comes here.
+        Operation::Pull { .. } | Operation::Unread { .. } => Err(UnexpectedAnswer),
         Operation::Remove { id, .. } => {
             known.forget(id);
             Ok(nothing(status))

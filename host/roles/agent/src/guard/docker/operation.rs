@@ -1,7 +1,7 @@
 //! The allow-list: what a runtime plugin may ask of a Docker engine, and how it is asked.
 
 use crate::guard::operation::{
-    Operation, container_name, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, signal,
+    Operation, container_name, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, pulled, signal,
 };
 use crate::guard::refusal::quoted;
 use crate::guard::target::{Query, Target, flag, query};
@@ -42,6 +42,7 @@ pub(super) fn target(operation: &Operation, api: ApiVersion) -> String {
         Operation::Info => "info".to_owned(),
         Operation::Images => "images/json".to_owned(),
         Operation::Image { name } => format!("images/{name}/json"),
+        Operation::Pull { name } => format!("images/create{}", query(&[("fromImage", name)])),
         Operation::Create { session } => {
             format!("containers/create{}", query(&[("name", &container_name(*session))]))
         }
@@ -91,6 +92,8 @@ pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method,
         (Method::Get, ["images", name @ .., "json"]) => Operation::Image {
             name: image(scope, &name.join("/"))?,
         },
+        // Its other parameters make images of archives and rename them; no registry's password is ever sent.
+        (Method::Post, ["images", "create"]) => pulled(scope, query.take("fromImage"))?,
         (Method::Post, ["containers", "create"]) => create(scope, &mut query)?,
         (Method::Get, ["containers", "json"]) => list(guard, scope, &mut query)?,
         (Method::Get, ["containers", id, "json"]) => {

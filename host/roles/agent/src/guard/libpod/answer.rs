@@ -81,6 +81,22 @@ struct Image {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct InspectedImage {
+    id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    repo_digests: Vec<String>,
+    #[serde(default)]
+    size: i64,
+    #[serde(default)]
+    created: String,
+    #[serde(default)]
+    user: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Created {
     id: String,
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -221,7 +237,7 @@ pub(in crate::guard) fn answer(
         Operation::Version => json(status, &parse::<Version>(body)?),
         Operation::Info => json(status, &parse::<Info>(body)?),
         Operation::Images => json(status, &parse::<Vec<Image>>(body)?),
-        Operation::Image { .. } => json(status, &parse::<Image>(body)?),
+        Operation::Image { .. } => json(status, &parse::<InspectedImage>(body)?),
         Operation::Create { session } => {
             let created: Created = parse(body)?;
             let id = ContainerId::parse(&created.id).ok_or(UnexpectedAnswer)?;
@@ -241,7 +257,8 @@ pub(in crate::guard) fn answer(
         Operation::Pause(_) | Operation::Resume(_) => Ok(nothing(status)),
         Operation::Stats(id) => stats(id, status, body),
         Operation::Logs { .. } => output(status, body),
-        Operation::Unread { .. } => Err(UnexpectedAnswer),
+        // Of a pull only a failure has an end that comes here.
+        Operation::Pull { .. } | Operation::Unread { .. } => Err(UnexpectedAnswer),
         Operation::Remove { id, .. } => remove(known, id, status, body),
     }
 }

@@ -1,7 +1,7 @@
 //! The allow-list: what a runtime plugin may ask of a Podman engine, and how it is asked.
 
 use super::API;
-use crate::guard::operation::{Operation, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, signal};
+use crate::guard::operation::{Operation, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, pulled, signal};
 use crate::guard::refusal::quoted;
 use crate::guard::target::{Target, flag, query};
 use crate::guard::{Guard, Known, Method, Refusal, Scope};
@@ -16,6 +16,7 @@ pub(super) fn target(operation: &Operation) -> String {
         Operation::Info => "info".to_owned(),
         Operation::Images => "images/json".to_owned(),
         Operation::Image { name } => format!("images/{name}/json"),
+        Operation::Pull { name } => format!("images/pull{}", query(&[("reference", name), ("quiet", "false")])),
         // The name is in the body.
         Operation::Create { .. } => "containers/create".to_owned(),
         Operation::Start(id) => format!("containers/{id}/start"),
@@ -67,6 +68,14 @@ pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method,
         (Method::Get, ["images", name @ .., "json"]) => Operation::Image {
             name: image(scope, &name.join("/"))?,
         },
+        // Its other parameters switch off the check of the registry's certificate, and send passwords.
+        (Method::Post, ["images", "pull"]) => {
+            let name = query.take("reference");
+            if query.take_flag("quiet")? {
+                return Err(Refusal::Query("quiet".to_owned()));
+            }
+            pulled(scope, name)?
+        }
         (Method::Post, ["containers", "create"]) => match scope {
             Scope::Create(rules) => Operation::Create { session: rules.session },
             _ => return Err(Refusal::OutOfScope("create")),

@@ -1,7 +1,8 @@
 //! Names of images: the grammar of the OCI distribution specification, with an optional registry, tag and digest.
 
 /// Whether `name` is one. Such a name has no `..`, no empty part and nothing to encode.
-pub(super) fn is_image_name(name: &str) -> bool {
+#[must_use]
+pub fn is_image_name(name: &str) -> bool {
     if name.is_empty() || name.len() > 255 {
         return false;
     }
@@ -37,6 +38,13 @@ pub(super) fn is_image_name(name: &str) -> bool {
         .all(|(index, part)| is_component(part) || (index == 0 && is_registry(part)))
 }
 
+/// Whether a name says which of several images it means: by a tag, a digest or an id. Engines list images by such names.
+#[must_use]
+pub fn is_exact(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    last.contains('@') || last.contains(':')
+}
+
 /// Lower-case letters and digits, with single separators between: `.`, `_`, `__` or hyphens.
 fn is_component(part: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -62,6 +70,16 @@ fn is_registry(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_without_a_tag_may_mean_many_images() {
+        for exact in ["a:1", "localhost:5000/a:1", "a@sha256:0", "h:1/a/b:c"] {
+            assert!(is_exact(exact), "{exact}");
+        }
+        for vague in ["a", "localhost:5000/a", "h:1/a/b", ""] {
+            assert!(!is_exact(vague), "{vague}");
+        }
+    }
 
     #[test]
     fn names_follow_the_grammar() {
