@@ -60,7 +60,7 @@ impl Wired {
         let after = nft("list tables inet");
         let table = after.lines().find(|line| line.contains("gatewright_") && !before.contains(*line));
         let Some(table) = table else {
-            panic!("no packet filter: {:?}", stand.agent.create(networked(session(), FENCE)).await);
+            panic!("no packet filter: {:?}", stand.agent.create(networked(session()), FENCE).await);
         };
         let table = table.rsplit(' ').next().unwrap().to_owned();
         let prefix = format!("gw{}-", table.trim_start_matches("gatewright_"));
@@ -259,7 +259,7 @@ async fn a_filter_that_was_changed_stops_everything() {
     );
     for refused in [
         agent.start(second, FENCE).await,
-        agent.create(networked(self::session(), FENCE)).await,
+        agent.create(networked(self::session()), FENCE).await,
     ] {
         let Err(AgentError::NoCapacity { why }) = refused else {
             panic!("{refused:?}")
