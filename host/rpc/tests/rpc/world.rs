@@ -523,7 +523,7 @@ impl AgentControl for Desk {
         Ok(())
     }
 
-    async fn check(&self, id: SessionId, password: SecretString) -> Result<Vec<Finding>, AgentError> {
+    async fn check(&self, id: SessionId, password: SecretString, _: Fence) -> Result<Vec<Finding>, AgentError> {
         let made = self.made.lock().unwrap();
         let (spec, _) = made.get(&id).ok_or(AgentError::NotFound)?;
         let right = spec.desktop_password.as_ref().unwrap().expose_secret() == password.expose_secret();
