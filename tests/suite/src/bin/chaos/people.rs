@@ -106,7 +106,13 @@ impl World {
         self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Launches that the restored database does not know: whether there is anything of them depends on how far they were.
+    fn not_finished(&self, session: &str) {
+        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        unfinished.insert(session.to_owned());
+    }
+
+    /// Launches and ends that the restored database does not know: whether there is anything of them depends on how far they
+    /// were.
     pub(crate) fn unfinished(&self) -> BTreeSet<String> {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -248,8 +254,7 @@ impl Job<'_> {
                 }
                 _ if status == StatusCode::NOT_FOUND && self.is_set_back() => {
                     tally.count("launches that the restored database forgot");
-                    let mut unfinished = self.world.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-                    unfinished.insert(self.session.clone());
+                    self.world.not_finished(&self.session);
                     return Ok(false);
                 }
                 _ if began.elapsed() > PATIENCE => bail!("the launch stays as it is: {status} {now}"),
@@ -413,7 +418,10 @@ impl Job<'_> {
                 return Ok(());
             }
             if status == StatusCode::NOT_FOUND && self.is_set_back() {
-                return self.is_over().await.map(drop);
+                // It may have been gone already when the database forgot it.
+                self.world.tally.count("ends that the restored database forgot");
+                self.world.not_finished(&self.session);
+                return Ok(());
             }
             if text(&now, "state") == "ready" && self.world.history().going_back.is_some() {
                 // The wish to end it was in what the database has lost: the person wishes again.
