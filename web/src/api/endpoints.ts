@@ -23,6 +23,8 @@ export const api = {
       headers: { 'idempotency-key': idempotencyKey },
     }),
   endSession: (id: string) => del('/api/v1/sessions/{id}', { parts: { id } }),
+  pauseSession: (id: string) => post('/api/v1/sessions/{id}/pause', { parts: { id } }),
+  resumeSession: (id: string) => post('/api/v1/sessions/{id}/resume', { parts: { id } }),
   ticket: (id: string, signal?: Signal) => post('/api/v1/sessions/{id}/ticket', { parts: { id }, signal }),
   /** Turns a ticket into the cookie of the session's own path, which the REST API does not serve. */
   enter: (baseUrl: string, ticket: string, signal?: Signal) =>

@@ -30,6 +30,7 @@ export const UserIcon = icon(
 );
 export const LogoutIcon = icon(<path d="M14 4H5v16h9M10 12h10.5M17 8.5l3.5 3.5-3.5 3.5" />);
 export const PlayIcon = icon(<path d="M7 4.5l12 7.5-12 7.5z" />);
+export const PauseIcon = icon(<path d="M7 4.5h3.5v15H7zM13.5 4.5H17v15h-3.5z" />);
 export const StopIcon = icon(<path d="M12 3v9M6.3 6.8a8 8 0 1 0 11.4 0" />);
 export const CheckIcon = icon(<path d="M4.5 12.5l5 5 10-11" />);
 export const CrossIcon = icon(<path d="M6 6l12 12M18 6L6 18" />);
