@@ -17,6 +17,24 @@ test('a terminal is launched, seen, typed in, and ended', async ({ demo, termina
   await expect(demo.getByText('You ended this session.')).toBeVisible();
 });
 
+test('a session is paused, says so, and goes on with the same shell', async ({ demo, terminal }) => {
+  await terminal.run('kept=$$; echo $kept > ~/Transfer/first.txt');
+  await demo.getByRole('button', { name: 'Pause session' }).click();
+  await expect(demo.getByRole('heading', { level: 1 })).toHaveText('Terminal is paused');
+
+  // The home page knows, too, and takes it up.
+  await demo.goto('/');
+  const running = demo.getByRole('region', { name: 'Running sessions' });
+  await expect(running.getByText('Paused', { exact: true })).toBeVisible();
+  await running.getByRole('button', { name: 'Resume Terminal' }).click();
+  await running.getByRole('button', { name: 'Pause Terminal' }).click();
+  await running.getByRole('link', { name: 'Return to Terminal' }).click();
+  await demo.getByRole('button', { name: 'Resume' }).click();
+  await terminal.connected();
+  await terminal.run('echo $kept > ~/Transfer/second.txt');
+  expect(terminal.transferred('second.txt')).toBe(terminal.transferred('first.txt'));
+});
+
 test('the launch shows its steps', async ({ demo, product }) => {
   await demo.goto('/');
   const labels: string[] = [];

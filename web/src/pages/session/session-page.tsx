@@ -42,7 +42,8 @@ export function SessionPage({ id }: { id: string }) {
     try {
       const record = await api.session(was.id);
       if (paused && record.state === 'ready') session.value = record;
-      else if (record.end) session.value = { ...record, state: record.state === 'failed' ? 'failed' : 'ended' };
+      else if (record.end)
+        session.value = { ...record, state: record.state === 'failed' ? 'failed' : 'ended' };
     } catch {
       // The words that came with the close stay.
     }
