@@ -10,7 +10,7 @@ mod facts;
 mod usage;
 
 use gatewright_sdk::runtime::{
-    Container, EngineInfo, Error, Execution, Images, Inspection, Lifecycle, OutputPiece, Spec, State, Suspension, Usage,
+    Container, EngineInfo, Error, Execution, Images, Inspection, Lifecycle, Outcome, OutputPiece, Spec, State, Suspension, Usage,
 };
 
 use crate::engine::ENGINE;
@@ -83,7 +83,11 @@ impl Inspection for Docker {
     }
 }
 
-impl Execution for Docker {}
+impl Execution for Docker {
+    fn exec(id: String, argv: Vec<String>, max_bytes: u32) -> Result<Outcome, Error> {
+        ENGINE.exec(&engine::container(&id, "/exec"), &argv, max_bytes)
+    }
+}
 
 gatewright_sdk::export_runtime!(Docker);
 

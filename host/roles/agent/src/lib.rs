@@ -24,6 +24,7 @@ mod folder_tests;
 pub mod guard;
 mod lifecycle;
 mod outside;
+mod process;
 mod readiness;
 mod remove_tree;
 mod runtime_plugin;

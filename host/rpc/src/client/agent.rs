@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{ExecOutcome, ExecProgram, Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::control::SecretText;
 use gatewright_ports::{AgentControl, AgentError};
 
 use crate::channel::Channel;
 use crate::method::Method;
-use crate::wire::{Create, Driven, Logs, Nothing, OneSession, Stop};
+use crate::wire::{Create, Driven, Exec, Logs, Nothing, OneSession, Stop};
 
 /// The agent at the other end of a link.
 #[derive(Debug, Clone)]
@@ -70,6 +70,10 @@ impl AgentControl for RemoteAgent {
 
     async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
         self.0.call(Method::AgentLogs, &Logs { session, lines }).await
+    }
+
+    async fn exec(&self, session: SessionId, program: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        self.0.call(Method::AgentExec, &Exec { session, program }).await
     }
 
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {

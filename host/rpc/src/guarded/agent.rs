@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{ExecOutcome, ExecProgram, Fence, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::{AgentControl, AgentError};
 use http::Response;
 use http_body_util::Full;
@@ -14,7 +14,7 @@ use http_body_util::Full;
 use crate::caller::{About, Caller};
 use crate::method::Method;
 use crate::serve::{Answers, BadBody, body};
-use crate::wire::{Create, Driven, Logs, Nothing, OneSession, Stop, reply};
+use crate::wire::{Create, Driven, Exec, Logs, Nothing, OneSession, Stop, reply};
 
 /// An agent, as one caller may use it.
 #[derive(Clone)]
@@ -82,6 +82,11 @@ impl AgentControl for GuardedAgent {
         self.agent.logs(session, lines).await
     }
 
+    async fn exec(&self, session: SessionId, program: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        self.may(Method::AgentExec)?;
+        self.agent.exec(session, program).await
+    }
+
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
         self.may(Method::AgentDestroy)?;
         self.agent.destroy(session, fence).await
@@ -135,6 +140,10 @@ impl Answers for GuardedAgent {
             Method::AgentLogs => {
                 let Logs { session, lines } = body(bytes)?;
                 reply(self.logs(session, lines).await)
+            }
+            Method::AgentExec => {
+                let Exec { session, program } = body(bytes)?;
+                reply(self.exec(session, program).await)
             }
             Method::AgentDestroy => {
                 let (session, fence) = driven()?;

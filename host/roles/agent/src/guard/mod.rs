@@ -12,6 +12,7 @@
 mod answer;
 mod body;
 pub mod docker;
+mod exec;
 mod fields;
 mod image_name;
 mod known;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
 
+pub use exec::{Cut, Exec, ExecId, ExecRules};
 pub use known::{ContainerId, Known};
 pub use operation::{Operation, Signal};
 pub use refusal::Refusal;
@@ -61,6 +63,8 @@ pub enum Scope {
     Create(Box<CreateRules>),
     /// Drive what was made for this session.
     Session(SessionId),
+    /// Run one program in what was made for a session.
+    Exec(Box<ExecRules>),
 }
 
 impl Scope {
@@ -71,6 +75,7 @@ impl Scope {
             Self::Node => None,
             Self::Create(rules) => Some(rules.session),
             Self::Session(session) => Some(*session),
+            Self::Exec(rules) => Some(rules.session),
         }
     }
 }
@@ -150,6 +155,24 @@ impl Guard {
             Dialect::Libpod(user) => libpod::check(self, *user, scope, known, request),
             Dialect::Other(allowed) => other::check(allowed, request),
         }
+    }
+
+    /// The agent's own question about a program that a call runs. None of an engine whose language is not read: there are no
+    /// such programs.
+    #[must_use]
+    pub fn inspect_exec(&self, id: &ExecId) -> Option<Approved> {
+        let operation = Operation::ExecInspect(id.clone());
+        let target = match &self.dialect {
+            Dialect::Docker(api) => docker::target(&operation, *api),
+            Dialect::Libpod(_) => libpod::target(&operation),
+            Dialect::Other(_) => return None,
+        };
+        Some(Approved {
+            method: Method::Get,
+            target,
+            body: None,
+            operation,
+        })
     }
 
     /// Reads the engine's answer to an approved request, learns from it, and builds the plugin's.

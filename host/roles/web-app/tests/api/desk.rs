@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::{NodeId, SessionId};
-use gatewright_ports::agent_control::{Fence, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{
+    ExecOutcome, ExecProgram, Fence, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
+};
 use gatewright_ports::control::Der;
 use gatewright_ports::{AgentControl, AgentError};
 use tokio::sync::Semaphore;
@@ -99,6 +101,12 @@ impl AgentControl for Desk {
             to: OutputStream::Stderr,
             bytes: Der(b"a line\n\xff".to_vec()),
         }])
+    }
+
+    async fn exec(&self, _: SessionId, _: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        Err(AgentError::Unsupported {
+            why: "nothing runs here".into(),
+        })
     }
 
     async fn destroy(&self, session: SessionId, _: Fence) -> Result<(), AgentError> {

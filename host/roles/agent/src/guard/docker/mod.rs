@@ -12,6 +12,7 @@ use crate::guard::target::Target;
 
 pub(super) use answer::answer;
 pub use operation::ApiVersion;
+pub(super) use operation::target;
 
 /// See [`Guard::check`].
 pub(super) fn check(guard: &Guard, api: ApiVersion, scope: &Scope, known: &Known, asked: &Request<'_>) -> Result<Approved, Refusal> {
