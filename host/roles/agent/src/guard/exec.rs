@@ -196,3 +196,157 @@ pub(super) fn inspected(known: &mut Known, id: &ExecId, status: u16, body: &[u8]
     };
     json(status, &told)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::guard::{Dialect, Guard, docker, libpod};
+
+    fn session() -> SessionId {
+        SessionId::from_uuid(Uuid::from_u128(1))
+    }
+
+    fn scope(call: u64) -> Scope {
+        Scope::Exec(Box::new(ExecRules {
+            session: session(),
+            argv: vec!["ls".into(), "-l".into()],
+            bytes: 100,
+            time: Duration::from_secs(1),
+            call,
+        }))
+    }
+
+    fn id(digit: &str) -> String {
+        digit.repeat(64)
+    }
+
+    fn known() -> Known {
+        let mut known = Known::default();
+        known.learn(ContainerId::parse(&id("a")).unwrap(), session());
+        known.learn(ContainerId::parse(&id("b")).unwrap(), SessionId::from_uuid(Uuid::from_u128(2)));
+        known
+    }
+
+    fn guards() -> [(Guard, &'static str); 2] {
+        let guard = |dialect| Guard {
+            deployment: "test".into(),
+            dialect,
+        };
+        [
+            (guard(Dialect::Docker(docker::ApiVersion::OLDEST)), "/v1.41"),
+            (guard(Dialect::Libpod(libpod::User::Rootful)), "/v4.0.0/libpod"),
+        ]
+    }
+
+    fn ask(
+        guard: &Guard,
+        scope: &Scope,
+        known: &Known,
+        method: &str,
+        target: &str,
+        body: &str,
+    ) -> Result<(Operation, String, Value), Refusal> {
+        let request = Request {
+            method,
+            target,
+            headers: &[],
+            body: body.as_bytes(),
+        };
+        let approved = guard.check(scope, known, &request)?;
+        let body = approved.body.map_or(Value::Null, |body| serde_json::from_str(&body).unwrap());
+        Ok((approved.operation, approved.target, body))
+    }
+
+    #[test]
+    fn a_program_is_what_the_call_was_given_and_has_no_privilege() {
+        for (guard, api) in guards() {
+            let (known, target) = (known(), format!("{api}/containers/{}/exec", id("a")));
+            let make = |scope: &Scope, target: &str, body: &Value| ask(&guard, scope, &known, "POST", target, &body.to_string());
+            let plain = json!({"Cmd": ["ls", "-l"]});
+            let built = json!({
+                "AttachStdin": false, "AttachStdout": true, "AttachStderr": true, "Tty": false, "Privileged": false,
+                "User": "1000:1000", "Cmd": ["ls", "-l"],
+            });
+            assert_eq!(make(&scope(1), &target, &plain).unwrap().2, built);
+            assert_eq!(make(&scope(1), &target, &built).unwrap(), make(&scope(1), &target, &plain).unwrap());
+            for (field, value) in [
+                ("Cmd", json!(["ls"])),
+                ("Cmd", json!(["ls", "-l", "/"])),
+                ("User", json!("0")),
+                ("User", json!("root")),
+                ("Privileged", json!(true)),
+                ("Tty", json!(true)),
+                ("AttachStdin", json!(true)),
+                ("Env", json!(["LD_PRELOAD=/x"])),
+                ("WorkingDir", json!("/run")),
+                ("DetachKeys", json!("ctrl-a")),
+            ] {
+                let mut body = plain.clone();
+                body[field] = value;
+                assert!(make(&scope(1), &target, &body).is_err(), "{body}");
+            }
+            // Nowhere else, and in no other call.
+            assert_eq!(
+                make(&scope(1), &format!("{api}/containers/{}/exec", id("b")), &plain).unwrap_err(),
+                Refusal::Container
+            );
+            for other in [Scope::Node, Scope::Session(session())] {
+                assert!(make(&other, &target, &plain).is_err());
+            }
+            for verb in ["start", "stop", "kill", "pause"] {
+                let target = format!("{api}/containers/{}/{verb}", id("a"));
+                assert!(ask(&guard, &scope(1), &known, "POST", &target, "").is_err(), "{verb}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_calls_own_program_is_started_and_looked_at() {
+        for (guard, api) in guards() {
+            let mut known = known();
+            let (start, look) = (format!("{api}/exec/{}/start", id("e")), format!("{api}/exec/{}/json", id("e")));
+            assert_eq!(ask(&guard, &scope(1), &known, "POST", &start, "{}").unwrap_err(), Refusal::Exec);
+            let made = Operation::ExecCreate(ContainerId::parse(&id("a")).unwrap());
+            let answer = json!({"Id": id("e")}).to_string();
+            guard.answer(&scope(1), &mut known, &made, 201, answer.as_bytes()).unwrap();
+            let (operation, target, body) = ask(&guard, &scope(1), &known, "POST", &start, "{}").unwrap();
+            assert_eq!((target, body), (start.clone(), json!({"Detach": false, "Tty": false})));
+            for bad in [r#"{"Detach":true}"#, r#"{"Tty":true}"#, r#"{"h":1}"#, ""] {
+                assert!(ask(&guard, &scope(1), &known, "POST", &start, bad).is_err(), "{bad}");
+            }
+            assert_eq!(ask(&guard, &scope(2), &known, "POST", &start, "{}").unwrap_err(), Refusal::Exec);
+            assert_eq!(ask(&guard, &scope(2), &known, "GET", &look, "").unwrap_err(), Refusal::Exec);
+
+            // What it wrote, to the last byte that is there.
+            let cut = [1, 0, 0, 0, 0, 0, 0, 2, b'a', b'b', 2, 0, 0, 0, 0, 0, 0, 9, b'c'];
+            let told = guard.answer(&scope(1), &mut known, &operation, 200, &cut).unwrap().body;
+            assert_eq!(told, [1, 0, 0, 0, 0, 0, 0, 2, b'a', b'b', 2, 0, 0, 0, 0, 0, 0, 1, b'c']);
+            let no_stream = guard.answer(&scope(1), &mut known, &operation, 200, b"a terminal's bytes");
+            assert_eq!(no_stream, Err(UnexpectedAnswer));
+
+            // Which process it is, is none of the plugin's business.
+            let (operation, ..) = ask(&guard, &scope(1), &known, "GET", &look, "").unwrap();
+            assert_eq!(guard.inspect_exec(&ExecId::parse(&id("e")).unwrap()).unwrap().target, look);
+            let seen = |running, container: &str| {
+                json!({"ID": id("e"), "ContainerID": container, "Running": running, "ExitCode": 3, "Pid": 4711}).to_string()
+            };
+            let told = guard
+                .answer(&scope(1), &mut known, &operation, 200, seen(true, &id("a")).as_bytes())
+                .unwrap();
+            assert_eq!(String::from_utf8(told.body).unwrap(), r#"{"Running":true,"ExitCode":null}"#);
+            assert_eq!(known.execs_of(1)[0].pid, Some(4711));
+            let foreign = guard.answer(&scope(1), &mut known, &operation, 200, seen(true, &id("b")).as_bytes());
+            assert_eq!(foreign, Err(UnexpectedAnswer));
+            guard
+                .answer(&scope(1), &mut known, &operation, 200, seen(false, &id("a")).as_bytes())
+                .unwrap();
+            assert_eq!(known.execs_of(1)[0].pid, None);
+            known.forget_execs_of(1);
+            assert!(known.execs_of(1).is_empty());
+        }
+    }
+}
