@@ -16,6 +16,7 @@ mod error;
 mod examples;
 mod follow;
 mod home;
+mod inspection;
 mod nodes;
 mod passwords;
 mod placement;
@@ -37,6 +38,7 @@ pub use config::{ControlConfig, SeedPasswords};
 pub use error::{Internal, OpenError};
 pub use gatewright_database::{AddressError, EventKind, PostgresAddress, StoreAddress, StoreError};
 pub use gatewright_plugin_host as plugin_host;
+pub use inspection::InspectError;
 pub use nodes::{JoinTokenWish, NodeError, OwnNode, node_token};
 pub use plane::ControlPlane;
 pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, RankError};
@@ -52,5 +54,5 @@ pub use users::{PasswordError, UserError};
 pub use vault::VaultError;
 pub use views::{
     ActivityItem, ActivityPage, ChainView, ChecklistItem, EndView, HomeView, ImpactView, NameView, PluginView, RuleAnswerView, RuleUse,
-    SessionView, StepView, VerdictCounts, VersionView, WorkspaceRef, WorkspaceView,
+    RunningView, SessionView, StepView, VerdictCounts, VersionView, WorkspaceRef, WorkspaceView,
 };

@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/running-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody's sessions that are not over. */
+        get: operations["list_running_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -262,6 +279,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a session's desktop logged. */
+        get: operations["get_session_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{id}/pause": {
         parameters: {
             query?: never;
@@ -290,6 +324,23 @@ export interface paths {
         put?: never;
         /** Let a paused session go on. */
         post: operations["resume_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a session uses now. */
+        get: operations["get_session_stats"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -456,6 +507,17 @@ export interface components {
             /** Format: uuid */
             workspace_id: string;
         };
+        /** @description What a session's desktop logged, oldest first: the newest 256 KiB at the most. */
+        Log: {
+            items: components["schemas"]["LogPiece"][];
+        };
+        /** @description A piece of a log. */
+        LogPiece: {
+            /** @description `stdout` or `stderr`. */
+            stream: string;
+            /** @description What is no text is replaced. */
+            text: string;
+        };
         /** @description Who is logged in, and what this person may do. */
         Me: {
             /** @description What header `X-CSRF-Token` of unsafe requests has to carry. */
@@ -489,7 +551,7 @@ export interface components {
         /** @enum {string} */
         Outcome: "allowed" | "redacted" | "denied" | "failed";
         /** @enum {string} */
-        Permission: "sessions.launch" | "sessions.manage" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
+        Permission: "sessions.launch" | "sessions.manage" | "sessions.inspect" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
         /** @description A plugin with its versions. */
         Plugin: {
             active?: components["schemas"]["Version"] | null;
@@ -551,6 +613,32 @@ export interface components {
             rule_name: string;
             version: string;
         };
+        /** @description Somebody's session. */
+        RunningSession: {
+            /**
+             * Format: int64
+             * @description Microseconds since 1970.
+             */
+            created_at: number;
+            /** Format: uuid */
+            id: string;
+            /** @description The node's name, once there is one. */
+            node?: string | null;
+            /**
+             * Format: int64
+             * @description Since when it is paused. Microseconds since 1970.
+             */
+            paused_at?: number | null;
+            state: components["schemas"]["SessionState"];
+            /** @description Login name. */
+            user: string;
+            /** @description The workspace's name. */
+            workspace: string;
+        };
+        /** @description Everybody's sessions that are not over, oldest first. */
+        RunningSessions: {
+            items: components["schemas"]["RunningSession"][];
+        };
         /** @description A session. */
         Session: {
             /**
@@ -604,6 +692,36 @@ export interface components {
         /** @description One's own sessions, newest first: those that run, and those that ended within a day. */
         Sessions: {
             items: components["schemas"]["Session"][];
+        };
+        /** @description What a session uses. */
+        Stats: {
+            /**
+             * Format: int64
+             * @description Processor time since it was started, in microseconds.
+             */
+            cpu_micros: number;
+            /** Format: int64 */
+            memory_bytes: number;
+            /**
+             * Format: int64
+             * @description 0 where the engine does not say.
+             */
+            memory_limit_bytes: number;
+            /**
+             * Format: int32
+             * @description Processes and threads.
+             */
+            pids: number;
+            /**
+             * Format: int64
+             * @description Absent where it has no network.
+             */
+            received_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Absent where it has no network.
+             */
+            sent_bytes?: number | null;
         };
         Step: {
             done: boolean;
@@ -1110,6 +1228,35 @@ export interface operations {
             };
         };
     };
+    list_running_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunningSessions"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sessions: {
         parameters: {
             query?: never;
@@ -1268,6 +1415,40 @@ export interface operations {
             };
         };
     };
+    get_session_log: {
+        parameters: {
+            query?: {
+                /** @description The newest lines: 1 to 10,000. Default 200. */
+                lines?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Log"];
+                };
+            };
+            /** @description 409 `not-told`, 503 `node-away`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pause_session: {
         parameters: {
             query?: never;
@@ -1320,6 +1501,37 @@ export interface operations {
                 };
             };
             /** @description 409 `not-ready`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description 409 `not-told`, 503 `node-away`. */
             default: {
                 headers: {
                     [name: string]: unknown;

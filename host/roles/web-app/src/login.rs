@@ -110,6 +110,8 @@ macro_rules! needs {
 
 needs!(
     SessionsLaunch,
+    SessionsManage,
+    SessionsInspect,
     PluginsView,
     PluginsUpload,
     PluginsActivate,

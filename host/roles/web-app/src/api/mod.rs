@@ -6,6 +6,7 @@ mod home;
 mod me;
 mod names;
 mod plugins;
+mod running;
 mod sessions;
 mod workspaces;
 
@@ -14,5 +15,6 @@ pub(crate) use home::Home;
 pub(crate) use me::{Credentials, Health, Me};
 pub(crate) use names::PluginFile;
 pub(crate) use plugins::{Impact, Plugin, Plugins, Uploaded};
+pub(crate) use running::{Log, LogSearch, RunningSessions, Stats};
 pub(crate) use sessions::{Launch, Session, Sessions, Ticket};
 pub(crate) use workspaces::Workspaces;

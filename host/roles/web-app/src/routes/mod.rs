@@ -5,5 +5,6 @@ pub(crate) mod events;
 pub(crate) mod home;
 pub(crate) mod login;
 pub(crate) mod plugins;
+pub(crate) mod running;
 pub(crate) mod sessions;
 pub(crate) mod workspaces;

@@ -208,6 +208,42 @@ async fn a_session_is_paused_and_goes_on_and_nobody_enters_meanwhile() {
 }
 
 #[tokio::test]
+async fn an_administrator_sees_everybodys_sessions_from_outside() {
+    let fixture = fixture().await;
+    let (demo, admin) = (fixture.log_in("demo").await, fixture.log_in("admin").await);
+    assert_eq!(admin.get("/api/v1/running-sessions").await.json(), json!({"items": []}));
+    let session = ready(&fixture, &demo).await;
+    let listed = admin.get("/api/v1/running-sessions").await.json()["items"][0].clone();
+    assert_eq!(listed["id"], session["id"]);
+    assert_eq!(
+        (&listed["user"], &listed["workspace"], &listed["state"]),
+        (&json!("demo"), &json!("Terminal"), &json!("ready"))
+    );
+    assert!(listed["node"].is_string() && listed["paused_at"].is_null(), "{listed}");
+    let stats = admin.get(&path(&session, "/stats")).await.json();
+    assert_eq!((&stats["memory_bytes"], &stats["pids"]), (&json!(64 << 20), &json!(7)));
+    let log = admin.get(&path(&session, "/logs?lines=5")).await.json();
+    assert_eq!(log, json!({"items": [{"stream": "stderr", "text": "a line\n\u{fffd}"}]}));
+    for bad in ["/logs?lines=0", "/logs?lines=10001", "/logs?lines=x", "/logs?follow=1"] {
+        assert_eq!(admin.get(&path(&session, bad)).await.status, 422, "{bad}");
+    }
+    let read = admin
+        .actions()
+        .await
+        .into_iter()
+        .filter(|action| action == "session.log-read")
+        .count();
+    assert_eq!(read, 1, "once for the one that was told");
+    // Over, it is told of no more.
+    assert_eq!(demo.delete(&path(&session, "")).await.status, 202);
+    Events::open(&demo, &session).await.until("ended").await;
+    for gone in ["/stats", "/logs"] {
+        assert_eq!(admin.get(&path(&session, gone)).await.problem(), problem(404, "not-found"));
+    }
+    assert_eq!(admin.get("/api/v1/running-sessions").await.json(), json!({"items": []}));
+}
+
+#[tokio::test]
 async fn the_same_key_is_the_same_session() {
     let fixture = fixture().await;
     let demo = fixture.log_in("demo").await;
