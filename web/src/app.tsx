@@ -7,6 +7,7 @@ import { NotFoundPage } from './pages/not-found-page';
 import { PluginPage } from './pages/plugins/plugin-page';
 import { PluginsPage } from './pages/plugins/plugins-page';
 import { SessionPage } from './pages/session/session-page';
+import { SessionsPage } from './pages/sessions/sessions-page';
 import { match, place } from './router';
 import { loadMe, may, meState } from './state/me';
 
@@ -32,6 +33,7 @@ export function App() {
   if (path === '/') return <HomePage />;
   const session = match('/sessions/:id', path)?.id;
   if (session !== undefined) return <SessionPage key={session} id={session} />;
+  if (may('sessions.manage') && match('/sessions', path)) return <SessionsPage />;
   if (may('plugins.view')) {
     if (match('/plugins', path)) return <PluginsPage />;
     const plugin = match('/plugins/:name', path)?.name;

@@ -30,6 +30,12 @@ export const api = {
   enter: (baseUrl: string, ticket: string, signal?: Signal) =>
     call<undefined>('POST', `${baseUrl}enter`, { signal, body: { ticket }, quiet401: true }),
 
+  runningSessions: async (signal?: Signal) => (await get('/api/v1/running-sessions', { signal })).items,
+  sessionStats: (id: string, signal?: Signal) =>
+    get('/api/v1/sessions/{id}/stats', { parts: { id }, signal }),
+  sessionLog: async (id: string, signal?: Signal) =>
+    (await get('/api/v1/sessions/{id}/logs', { parts: { id }, signal })).items,
+
   plugins: async (signal?: Signal) => (await get('/api/v1/plugins', { signal })).items,
   impact: (name: string, version: string, signal?: Signal) =>
     get('/api/v1/plugins/{name}/versions/{version}/impact', { parts: { name, version }, signal }),

@@ -104,3 +104,23 @@ test('a phone has a keyboard with Ctrl', async ({ demo, terminal }) => {
   await demo.keyboard.press('Enter');
   await expect.poll(() => terminal.transferred('phone.txt')).toBe('phone\n');
 });
+
+test('an administrator sees what runs, reads its log, pauses it and ends it', async ({
+  admin,
+  demo,
+  terminal,
+}) => {
+  await admin.goto('/sessions');
+  const row = admin.getByRole('listitem').filter({ hasText: 'of demo' });
+  await expect(row.getByText(/ memory · .* processor time · \d+ processes/)).toBeVisible();
+  await row.getByRole('button', { name: 'Log of Terminal of demo' }).click();
+  await expect(admin.getByRole('dialog').locator('pre')).toContainText('Xvnc');
+  await admin.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+  await row.getByRole('button', { name: 'Pause Terminal of demo' }).click();
+  await expect(demo.getByRole('heading', { level: 1 })).toHaveText('Terminal is paused');
+  await row.getByRole('button', { name: 'End Terminal of demo' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'End session' }).click();
+  await expect(admin.getByText('Nothing runs')).toBeVisible();
+  await expect(demo.getByText('An administrator ended this session.')).toBeVisible();
+  expect(terminal.session).not.toBe('');
+});
