@@ -67,6 +67,7 @@ fn session(groups: &[(u32, &str, i32)]) -> SessionContext {
         zone: ZoneId::from_uuid(uuid(HERE)),
         node: NodeId::from_uuid(uuid(HERE)),
         state: SessionState::Ready,
+        paused: false,
         end: None,
     }
 }
