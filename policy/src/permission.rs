@@ -28,10 +28,12 @@ macro_rules! permissions {
 permissions! {
     /// Launch, open and end sessions of one's own.
     SessionsLaunch = "sessions.launch";
-    /// See and end other people's sessions.
+    /// See, pause and end other people's sessions.
     SessionsManage = "sessions.manage";
     /// Make, change and delete workspaces, and bring and check their images.
     WorkspacesManage = "workspaces.manage";
+    /// Read what the desktops of other people's sessions logged.
+    SessionsInspect = "sessions.inspect";
     /// See plugins and their versions.
     PluginsView = "plugins.view";
     /// Upload a version, and remove one that is not active.

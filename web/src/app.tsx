@@ -9,6 +9,7 @@ import { PluginsPage } from './pages/plugins/plugins-page';
 import { SessionPage } from './pages/session/session-page';
 import { NewWorkspacePage, WorkspacePage } from './pages/workspaces/workspace-page';
 import { WorkspacesPage } from './pages/workspaces/workspaces-page';
+import { SessionsPage } from './pages/sessions/sessions-page';
 import { match, place } from './router';
 import { loadMe, may, meState } from './state/me';
 
@@ -40,6 +41,7 @@ export function App() {
     const workspace = match('/workspaces/:id', path)?.id;
     if (workspace !== undefined) return <WorkspacePage key={workspace} id={workspace} />;
   }
+  if (may('sessions.manage') && match('/sessions', path)) return <SessionsPage />;
   if (may('plugins.view')) {
     if (match('/plugins', path)) return <PluginsPage />;
     const plugin = match('/plugins/:name', path)?.name;

@@ -9,6 +9,7 @@ import { Uploader } from '../src/pages/plugins/uploader';
 import { ConnectionOverlay } from '../src/pages/session/connection-overlay';
 import { EndedView } from '../src/pages/session/ended-view';
 import { LaunchView } from '../src/pages/session/launch-view';
+import { PausedView } from '../src/pages/session/paused-view';
 import { SidePanel } from '../src/pages/session/side-panel';
 import { Toasts } from '../src/pages/session/toasts';
 import { go, place } from '../src/router';
@@ -54,6 +55,28 @@ beforeEach(() => {
     }),
   );
   meState.value = { at: 'known', me: ME };
+});
+
+describe('a paused session', () => {
+  it('is resumed from its page', async () => {
+    const paused: Session = { ...SESSION, state: 'ready', paused_at: 1 };
+    answers['POST /api/v1/sessions/s/resume'] = { status: 200, body: { ...paused, paused_at: undefined } };
+    const changed = vi.fn();
+    render(<PausedView session={paused} changed={changed} />);
+    expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Terminal is paused');
+    await userEvent.click(screen.getByRole('button', { name: 'Resume' }));
+    await waitFor(() => expect(changed).toHaveBeenCalledWith(expect.objectContaining({ state: 'ready' })));
+  });
+
+  it('says why it can not be', async () => {
+    answers['POST /api/v1/sessions/s/resume'] = {
+      status: 409,
+      body: { code: 'not-ready', detail: 'The session is ending.', status: 409 },
+    };
+    render(<PausedView session={{ ...SESSION, state: 'ready', paused_at: 1 }} changed={() => undefined} />);
+    await userEvent.click(screen.getByRole('button', { name: 'Resume' }));
+    await screen.findByText(/The session is ending\./);
+  });
 });
 
 describe('login', () => {

@@ -114,6 +114,12 @@ describe('close codes', () => {
     expect(step(taken, { type: 'try-now', now: 3 }).at).toBe('reconnecting');
   });
 
+  it('a pause is an end that can be undone elsewhere, and says so', () => {
+    const paused = step(connected, { type: 'closed', code: CLOSE.paused, reason: '', now: 1 });
+    expect(paused).toEqual({ at: 'ended', code: 'paused', text: 'This session is paused.' });
+    expect(step(paused, close(1006, 2))).toBe(paused);
+  });
+
   it('an expired ticket is replaced, but not for ever', () => {
     let state = step(connected, close(CLOSE.ticketInvalid, 10_000));
     for (let i = 1; i < MAX_REFUSED_TICKETS; i += 1) {

@@ -18,6 +18,7 @@ mod examples;
 mod follow;
 mod home;
 mod images;
+mod inspection;
 mod nodes;
 mod passwords;
 mod placement;
@@ -42,6 +43,7 @@ pub use gatewright_database::{AddressError, EventKind, PostgresAddress, StoreAdd
 pub use gatewright_plugin_host as plugin_host;
 pub use gatewright_ports::ImageStatus;
 pub use images::PullError;
+pub use inspection::InspectError;
 pub use nodes::{JoinTokenWish, NodeError, OwnNode, node_token};
 pub use plane::ControlPlane;
 pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, RankError};
@@ -58,6 +60,6 @@ pub use users::{PasswordError, UserError};
 pub use vault::VaultError;
 pub use views::{
     ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeView, ImpactView, NameView, NodeImageView,
-    PluginView, RuleAnswerView, RuleUse, SessionView, StepView, VerdictCounts, VersionView, WorkspaceNodeView, WorkspaceRef,
+    PluginView, RuleAnswerView, RuleUse, RunningView, SessionView, StepView, VerdictCounts, VersionView, WorkspaceNodeView, WorkspaceRef,
     WorkspaceSettingsView, WorkspaceView,
 };

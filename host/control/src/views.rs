@@ -172,6 +172,25 @@ pub struct SessionView {
     pub zone: gatewright_core::ZoneId,
 }
 
+/// Anybody's session that is not over, as administrators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunningView {
+    /// Id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: NameView,
+    /// What runs.
+    pub workspace: WorkspaceRef,
+    /// The name of the node that it runs on.
+    pub node: Option<String>,
+    /// Where it stands.
+    pub state: SessionState,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
+}
+
 /// A rule that uses a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RuleUse {

@@ -77,6 +77,15 @@ pub trait AgentControl: Send + Sync {
     /// `NotFound`, `Refused` (more lines), `Unsupported`, `Engine`, `Plugin`, `Unavailable`.
     async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError>;
 
+    /// Runs a program in the session to its end: as the session's user, without a terminal, input or variables of its own.
+    /// One that takes longer, or writes far more, than it may is killed with its process group; what left that group is a
+    /// part of the session as anything else in it. Not idempotent.
+    ///
+    /// # Errors
+    /// `NotFound`, `Refused` (beyond [`ExecProgram::check`]), `Unsupported`, `Engine` (the session is paused, say), `Plugin`,
+    /// `Unavailable`; `Node` where it could not be ended.
+    async fn exec(&self, session: SessionId, program: ExecProgram) -> Result<ExecOutcome, AgentError>;
+
     /// The one undo: removes container, folder and streams of a session, whatever of it exists, and nothing else.
     /// Idempotent: a session that is not there is gone already.
     ///
@@ -119,6 +128,52 @@ pub trait AgentControl: Send + Sync {
 
 /// The most that [`AgentControl::logs`] gives, in bytes.
 pub const MAX_LOG_BYTES: u32 = 256 << 10;
+
+/// A program to be run in a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecProgram {
+    /// The program and its arguments. Never a shell's line, unless it names a shell.
+    pub argv: Vec<String>,
+    /// What is kept of what it writes, both streams together, in bytes: at most 262,144.
+    pub max_bytes: u32,
+    /// How long it may run, in seconds: 1 to 30.
+    pub time_secs: u32,
+}
+
+impl ExecProgram {
+    /// Whether it is within what may be asked for.
+    ///
+    /// # Errors
+    /// `Refused`.
+    pub fn check(&self) -> Result<(), AgentError> {
+        let long: usize = self.argv.iter().map(String::len).sum();
+        let why = if self.argv.is_empty() || self.argv.len() > 64 || long > 16 << 10 {
+            "a program has 1 to 64 arguments of 16 KiB in all"
+        } else if self.argv.iter().any(|argument| argument.contains('\0')) {
+            "an argument has no zero byte"
+        } else if self.max_bytes > 256 << 10 || !(1..=30).contains(&self.time_secs) {
+            "a program writes at most 256 KiB within 1 to 30 seconds"
+        } else {
+            return Ok(());
+        };
+        Err(AgentError::Refused { why: why.into() })
+    }
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecOutcome {
+    /// None where it was ended.
+    pub exit_code: Option<i32>,
+    /// What it wrote as output.
+    pub stdout: Der,
+    /// What it wrote as errors.
+    pub stderr: Der,
+    /// It wrote more than was kept.
+    pub truncated: bool,
+    /// It was ended since its time was up.
+    pub timed_out: bool,
+}
 
 /// The number of the lease by which somebody drives a session. Higher than that of everybody before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]

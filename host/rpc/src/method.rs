@@ -100,6 +100,8 @@ methods! {
     AgentStats = "agent" "stats", [WebApp], Deployment, 60;
     /// `AgentControl::logs`
     AgentLogs = "agent" "logs", [WebApp], Deployment, 60;
+    /// `AgentControl::exec`
+    AgentExec = "agent" "exec", [WebApp], Deployment, 90;
     /// `AgentControl::destroy`
     AgentDestroy = "agent" "destroy", [WebApp], Deployment, 300;
     /// `AgentControl::check`

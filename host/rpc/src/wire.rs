@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use gatewright_core::session::EndReason;
 use gatewright_core::{NodeId, SecretId, SessionId};
-use gatewright_ports::agent_control::{Fence, SessionSpec};
+use gatewright_ports::agent_control::{ExecProgram, Fence, SessionSpec};
 use gatewright_ports::control::{RenewRequest, SecretText};
 use gatewright_ports::{AgentError, ControlError, ProxyError, StreamError};
 use http::{Response, StatusCode};
@@ -86,6 +86,13 @@ pub(crate) struct Stop {
     pub(crate) grace_secs: u64,
     #[serde(default)]
     pub(crate) fence: Fence,
+}
+
+/// `AgentControl::exec`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Exec {
+    pub(crate) session: SessionId,
+    pub(crate) program: ExecProgram,
 }
 
 /// `AgentControl::logs`

@@ -11,7 +11,7 @@ mod images;
 mod usage;
 
 use gatewright_sdk::runtime::{
-    Container, EngineInfo, Error, Execution, ImageInfo, Images, Inspection, Lifecycle, OutputPiece, Spec, State, Suspension, Usage,
+    Container, EngineInfo, Error, Execution, ImageInfo, Images, Inspection, Lifecycle, Outcome, OutputPiece, Spec, State, Suspension, Usage,
 };
 
 use crate::engine::ENGINE;
@@ -92,7 +92,11 @@ impl Inspection for Docker {
     }
 }
 
-impl Execution for Docker {}
+impl Execution for Docker {
+    fn exec(id: String, argv: Vec<String>, max_bytes: u32) -> Result<Outcome, Error> {
+        ENGINE.exec(&engine::container(&id, "/exec"), &argv, max_bytes)
+    }
+}
 
 gatewright_sdk::export_runtime!(Docker);
 

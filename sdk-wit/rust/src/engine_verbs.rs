@@ -1,8 +1,39 @@
 //! What engines with Docker's kind of API do alike: freezing, and what programs wrote.
 
-use crate::engine::{Api, MAX_ANSWER_BYTES, failure};
-use crate::http::Method;
-use crate::runtime::{Error, OutputPiece, OutputStream};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Api, MAX_ANSWER_BYTES, failure, read};
+use crate::http::{Method, path_segment};
+use crate::runtime::{Error, Outcome, OutputPiece, OutputStream};
+
+/// How often it is looked whether a program has ended whose output has. There is no clock here to wait by.
+const MAX_LOOKS: usize = 50;
+
+/// A program to be made.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wish<'a> {
+    attach_stdout: bool,
+    attach_stderr: bool,
+    cmd: &'a [String],
+}
+
+/// Nothing but the defaults.
+#[derive(Debug, Serialize)]
+struct Start {}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Made {
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Seen {
+    running: bool,
+    exit_code: Option<i32>,
+}
 
 /// The head of a piece of output: its stream, three zeros, its length.
 const HEAD: usize = 8;
@@ -33,6 +64,61 @@ impl Api {
             _ => Err(failure(response).into()),
         }
     }
+}
+
+impl Api {
+    /// Runs a program in a container to its end, `path` leading to where programs of the container are made, and keeps at most
+    /// `max_bytes` of what it writes. How it runs, the host says.
+    ///
+    /// # Errors
+    /// `NotFound`, or the engine failed.
+    pub fn exec(&self, path: &str, argv: &[String], max_bytes: u32) -> Result<Outcome, Error> {
+        let wish = Wish {
+            attach_stdout: true,
+            attach_stderr: true,
+            cmd: argv,
+        };
+        let made: Made = read(self.send(self.request(Method::Post, path).json(&wish)?)?)?;
+        let path = format!("/exec/{}", path_segment(&made.id));
+        let response = self.send(self.request(Method::Post, &format!("{path}/start")).json(&Start {})?)?;
+        let mut outcome = match response.status {
+            200 => oldest(&response.bytes(MAX_ANSWER_BYTES)?, max_bytes as usize)?,
+            404 => return Err(Error::NotFound),
+            _ => return Err(failure(response).into()),
+        };
+        // The engine may learn of the end a moment after its output has ended.
+        for _ in 0..MAX_LOOKS {
+            let seen: Seen = self.get(self.request(Method::Get, &format!("{path}/json")))?;
+            if !seen.running {
+                outcome.exit_code = seen.exit_code;
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// Reads a stream of pieces of output and keeps what came first.
+fn oldest(mut rest: &[u8], max_bytes: usize) -> Result<Outcome, Error> {
+    let mut outcome = Outcome {
+        exit_code: None,
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        truncated: false,
+    };
+    let mut room = max_bytes;
+    while !rest.is_empty() {
+        let (to, bytes, behind) = piece(rest).ok_or_else(|| Error::Engine("its output has another form than it should".into()))?;
+        let kept = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        match to {
+            OutputStream::Stdout => outcome.stdout.extend_from_slice(kept),
+            OutputStream::Stderr => outcome.stderr.extend_from_slice(kept),
+        }
+        outcome.truncated |= kept.len() < bytes.len();
+        room -= kept.len();
+        rest = behind;
+    }
+    Ok(outcome)
 }
 
 /// Reads a stream of pieces of output and keeps the newest bytes of it.
@@ -111,6 +197,16 @@ mod tests {
         assert_eq!(read(&stream, 4), Ok(cut));
         assert_eq!(read(&stream, 0), Ok(Vec::new()));
         assert_eq!(read(b"", 10), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn of_a_program_what_came_first_is_kept() {
+        let stream = framed(&[(1, b"abc"), (2, &[0, 255]), (1, b"def")]);
+        let kept = |max| oldest(&stream, max).map(|kept| (kept.stdout, kept.stderr, kept.truncated));
+        assert_eq!(kept(8), Ok((b"abcdef".to_vec(), vec![0, 255], false)));
+        assert_eq!(kept(7), Ok((b"abcde".to_vec(), vec![0, 255], true)));
+        assert_eq!(kept(4), Ok((b"abc".to_vec(), vec![0], true)));
+        assert_eq!(kept(0), Ok((Vec::new(), Vec::new(), true)));
     }
 
     #[test]

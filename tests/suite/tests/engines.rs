@@ -21,7 +21,7 @@ async fn work_in_a_session(kind: EngineKind) {
     let session = demo.launch("Terminal").await.unwrap();
     let mut desktop = demo.connect(&product, &session).await.unwrap();
 
-    type_until_it_is_there(&product, &session, &mut desktop).await;
+    type_until(&product, &session, &mut desktop, "echo typed > ~/Transfer/typed", "typed").await;
 
     // Out: what a program inside copies arrives, a card number does not.
     let copy = ["sh", "-c", "xclip -selection clipboard -i >/dev/null 2>&1"];
@@ -54,12 +54,12 @@ fn folder(product: &Product, session: &str) -> std::path::PathBuf {
     product.home().session_folder(session)
 }
 
-/// Types a command that writes a file, until the file is there: the shell may not be there yet, and what is typed before
-/// that is lost.
-async fn type_until_it_is_there(product: &Product, session: &str, desktop: &mut Desktop) {
+/// Types a command that writes the file `typed`, until that has this one line: the shell may not be there yet, and what is
+/// typed before that is lost.
+pub(crate) async fn type_until(product: &Product, session: &str, desktop: &mut Desktop, command: &str, line: &str) {
     let typed: &Path = &folder(product, session).join("transfer/typed");
     for _ in 0..60 {
-        desktop.type_text("\necho typed > ~/Transfer/typed\n").await.unwrap();
+        desktop.type_text(&format!("\n{command}\n")).await.unwrap();
         let patience = tokio::time::sleep(std::time::Duration::from_secs(1));
         tokio::pin!(patience);
         loop {
@@ -68,7 +68,7 @@ async fn type_until_it_is_there(product: &Product, session: &str, desktop: &mut 
                 heard = desktop.next() => drop(heard.unwrap()),
             }
         }
-        if std::fs::read_to_string(typed).is_ok_and(|text| text == "typed\n") {
+        if std::fs::read_to_string(typed).is_ok_and(|text| text == format!("{line}\n")) {
             return;
         }
     }

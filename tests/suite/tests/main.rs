@@ -11,6 +11,7 @@ mod hostile_browser;
 mod hostile_container;
 mod hostile_guests;
 mod limits;
+mod pause;
 mod saga;
 mod swap;
 mod toy_engine;

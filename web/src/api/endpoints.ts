@@ -35,10 +35,18 @@ export const api = {
       headers: { 'idempotency-key': idempotencyKey },
     }),
   endSession: (id: string) => del('/api/v1/sessions/{id}', { parts: { id } }),
+  pauseSession: (id: string) => post('/api/v1/sessions/{id}/pause', { parts: { id } }),
+  resumeSession: (id: string) => post('/api/v1/sessions/{id}/resume', { parts: { id } }),
   ticket: (id: string, signal?: Signal) => post('/api/v1/sessions/{id}/ticket', { parts: { id }, signal }),
   /** Turns a ticket into the cookie of the session's own path, which the REST API does not serve. */
   enter: (baseUrl: string, ticket: string, signal?: Signal) =>
     call<undefined>('POST', `${baseUrl}enter`, { signal, body: { ticket }, quiet401: true }),
+
+  runningSessions: async (signal?: Signal) => (await get('/api/v1/running-sessions', { signal })).items,
+  sessionStats: (id: string, signal?: Signal) =>
+    get('/api/v1/sessions/{id}/stats', { parts: { id }, signal }),
+  sessionLog: async (id: string, signal?: Signal) =>
+    (await get('/api/v1/sessions/{id}/logs', { parts: { id }, signal })).items,
 
   plugins: async (signal?: Signal) => (await get('/api/v1/plugins', { signal })).items,
   impact: (name: string, version: string, signal?: Signal) =>

@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/running-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody's sessions that are not over. */
+        get: operations["list_running_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -262,6 +279,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a session's desktop logged. */
+        get: operations["get_session_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a session: it keeps its memory and its place. Once it was asked for it is so, or Activity says why not. */
+        post: operations["pause_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused session go on. */
+        post: operations["resume_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a session uses now. */
+        get: operations["get_session_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/{id}/ticket": {
         parameters: {
             query?: never;
@@ -289,98 +374,8 @@ export interface paths {
         /** All workspaces. */
         get: operations["list_workspaces"];
         put?: never;
-        /** Make a workspace. */
-        post: operations["create_workspace"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/workspaces/settings": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** All workspaces with all that can be set. */
-        get: operations["list_workspace_settings"];
-        put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/workspaces/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One workspace with all that can be set. */
-        get: operations["get_workspace_settings"];
-        /** Change a workspace. Sessions that are open stay as they are. */
-        put: operations["change_workspace"];
-        post?: never;
-        /** Delete a workspace with the rules on it. */
-        delete: operations["delete_workspace"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/workspaces/{id}/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The last check of a workspace's image, as far as it is. */
-        get: operations["get_check"];
-        put?: never;
-        /** Check on a node whether a workspace's image keeps the image contract. A session is made for it, looked at, and removed. */
-        post: operations["check_image"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/workspaces/{id}/nodes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How a workspace's image stands on each node. */
-        get: operations["list_workspace_nodes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/workspaces/{id}/nodes/{node}/pull": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Bring a workspace's image to a node. It goes on in the background: ask how it stands. */
-        post: operations["pull_image"];
-        /** Break off what brings a workspace's image to a node. */
-        delete: operations["cancel_pull"];
         options?: never;
         head?: never;
         patch?: never;
@@ -432,10 +427,6 @@ export interface components {
              */
             next_before?: number | null;
         };
-        /** @description All workspaces with all that can be set. */
-        AllWorkspaceSettings: {
-            items: components["schemas"]["WorkspaceSettings"][];
-        };
         /** @description Whether the record is as it was written. */
         Chain: {
             /**
@@ -444,46 +435,6 @@ export interface components {
              */
             checked: number;
             intact: boolean;
-        };
-        /** @description A check of a workspace's image on a node. */
-        Check: {
-            /**
-             * Format: int64
-             * @description Microseconds since 1970; none while it is at work.
-             */
-            finished_at?: number | null;
-            /** Format: uuid */
-            node_id: string;
-            node_name: string;
-            /** @description Whether every step went well, once it is over. */
-            passed?: boolean | null;
-            /**
-             * Format: int64
-             * @description Microseconds since 1970.
-             */
-            started_at: number;
-            /** @description In order. */
-            steps: components["schemas"]["CheckedStep"][];
-        };
-        /** @enum {string} */
-        CheckState: "waiting" | "running" | "passed" | "failed" | "skipped";
-        /** @enum {string} */
-        CheckStep: "image" | "create" | "start" | "desktop" | "password" | "user" | "transfer" | "stop" | "clean";
-        /** @description Where a workspace's image is to be checked. */
-        CheckWish: {
-            /** Format: uuid */
-            node_id: string;
-        };
-        /** @description A step of a check. */
-        CheckedStep: {
-            /** @description What mends it. */
-            advice?: string | null;
-            /** @description What it is about, in words. */
-            label: string;
-            state: components["schemas"]["CheckState"];
-            step: components["schemas"]["CheckStep"];
-            /** @description Why it failed. */
-            why?: string | null;
         };
         ChecklistItem: {
             done: boolean;
@@ -506,7 +457,7 @@ export interface components {
         };
         /** @description Why a session ended. */
         End: {
-            /** @description Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`. */
+            /** @description Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`, `paused-too-long`. */
             code: string;
             /** @description What a person reads. */
             text: string;
@@ -529,8 +480,6 @@ export interface components {
             /** @description Whether examples are still there. */
             examples_present: boolean;
         };
-        /** @enum {string} */
-        ImageState: "unknown" | "absent" | "pulling" | "present" | "failed";
         /** @description What activating a version would touch. */
         Impact: {
             /** @description The groups whose people it affects. */
@@ -553,14 +502,21 @@ export interface components {
             /** @description SHA-256 of a file that was read to its end, in hexadecimal digits. */
             sha256?: string | null;
         };
-        /** @description The last check of a workspace's image. */
-        LastCheck: {
-            check?: components["schemas"]["Check"] | null;
-        };
         /** @description A request for a session. */
         Launch: {
             /** Format: uuid */
             workspace_id: string;
+        };
+        /** @description What a session's desktop logged, oldest first: the newest 256 KiB at the most. */
+        Log: {
+            items: components["schemas"]["LogPiece"][];
+        };
+        /** @description A piece of a log. */
+        LogPiece: {
+            /** @description `stdout` or `stderr`. */
+            stream: string;
+            /** @description What is no text is replaced. */
+            text: string;
         };
         /** @description Who is logged in, and what this person may do. */
         Me: {
@@ -592,19 +548,10 @@ export interface components {
         };
         /** @enum {string} */
         Network: "none" | "internet";
-        /** @description Whether a node has a workspace's image, as it said lately. */
-        NodeImage: {
-            /** @description Whether it was heard of lately. */
-            alive: boolean;
-            has_image: boolean;
-            /** Format: uuid */
-            id: string;
-            name: string;
-        };
         /** @enum {string} */
         Outcome: "allowed" | "redacted" | "denied" | "failed";
         /** @enum {string} */
-        Permission: "sessions.launch" | "sessions.manage" | "workspaces.manage" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
+        Permission: "sessions.launch" | "sessions.manage" | "sessions.inspect" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
         /** @description A plugin with its versions. */
         Plugin: {
             active?: components["schemas"]["Version"] | null;
@@ -634,8 +581,6 @@ export interface components {
             code: string;
             /** @description What the person reads. */
             detail: string;
-            /** @description The fields that have to be mended, with what is wrong with each. */
-            fields?: components["schemas"]["WrongField"][];
             /** @description What an administrator looks for in the log. */
             reference?: string | null;
             /** @description Where a plugin was found to be bad: `manifest`, `imports`, `compile` or `self-test`. */
@@ -668,6 +613,32 @@ export interface components {
             rule_name: string;
             version: string;
         };
+        /** @description Somebody's session. */
+        RunningSession: {
+            /**
+             * Format: int64
+             * @description Microseconds since 1970.
+             */
+            created_at: number;
+            /** Format: uuid */
+            id: string;
+            /** @description The node's name, once there is one. */
+            node?: string | null;
+            /**
+             * Format: int64
+             * @description Since when it is paused. Microseconds since 1970.
+             */
+            paused_at?: number | null;
+            state: components["schemas"]["SessionState"];
+            /** @description Login name. */
+            user: string;
+            /** @description The workspace's name. */
+            workspace: string;
+        };
+        /** @description Everybody's sessions that are not over, oldest first. */
+        RunningSessions: {
+            items: components["schemas"]["RunningSession"][];
+        };
         /** @description A session. */
         Session: {
             /**
@@ -685,6 +656,11 @@ export interface components {
             id: string;
             /** @description What the person should know. */
             message?: string | null;
+            /**
+             * Format: int64
+             * @description Since when it is paused. Microseconds since 1970.
+             */
+            paused_at?: number | null;
             /**
              * Format: int64
              * @description Microseconds since 1970.
@@ -716,6 +692,36 @@ export interface components {
         /** @description One's own sessions, newest first: those that run, and those that ended within a day. */
         Sessions: {
             items: components["schemas"]["Session"][];
+        };
+        /** @description What a session uses. */
+        Stats: {
+            /**
+             * Format: int64
+             * @description Processor time since it was started, in microseconds.
+             */
+            cpu_micros: number;
+            /** Format: int64 */
+            memory_bytes: number;
+            /**
+             * Format: int64
+             * @description 0 where the engine does not say.
+             */
+            memory_limit_bytes: number;
+            /**
+             * Format: int32
+             * @description Processes and threads.
+             */
+            pids: number;
+            /**
+             * Format: int64
+             * @description Absent where it has no network.
+             */
+            received_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Absent where it has no network.
+             */
+            sent_bytes?: number | null;
         };
         Step: {
             done: boolean;
@@ -812,121 +818,9 @@ export interface components {
             /** @description Why not, for the person. */
             unavailable_reason?: string | null;
         };
-        /** @description How a workspace's image stands on a node. */
-        WorkspaceNode: {
-            /** @description When it was made, as the engine writes it. */
-            created?: string | null;
-            /**
-             * Format: int64
-             * @description What came so far, while it is pulled.
-             */
-            done_bytes?: number | null;
-            /** Format: uuid */
-            id: string;
-            /** @description The engine's id of it, where it is there. */
-            image_id?: string | null;
-            name: string;
-            /**
-             * Format: int64
-             * @description What it takes on the disk, where it is there.
-             */
-            size_bytes?: number | null;
-            /** @description `unknown` where the node does not say. */
-            state: components["schemas"]["ImageState"];
-            /** @description What the engine does, while it is pulled. */
-            step?: string | null;
-            /**
-             * Format: int64
-             * @description What is known to come, while it is pulled; 0 where the engine does not say.
-             */
-            total_bytes?: number | null;
-            /** @description Why it is not known, or why the last pull failed. */
-            why?: string | null;
-        };
-        /** @description How a workspace's image stands on each node. */
-        WorkspaceNodes: {
-            items: components["schemas"]["WorkspaceNode"][];
-        };
-        /** @description A workspace with all that can be set. */
-        WorkspaceSettings: {
-            /**
-             * Format: int32
-             * @description Thousandths of a core.
-             */
-            cpu_millicores: number;
-            description: string;
-            /** @description Whether it can be launched. */
-            enabled: boolean;
-            /** @description Seeded as an example, removable in one click. */
-            example: boolean;
-            /** @description `terminal`, `desktop` or `browser`. */
-            icon: string;
-            /** Format: uuid */
-            id: string;
-            /** @description The engine's image, by name. */
-            image: string;
-            /**
-             * Format: int64
-             * @description Memory with swap.
-             */
-            memory_bytes: number;
-            name: string;
-            network: components["schemas"]["Network"];
-            /** @description Where its image is and where not. */
-            nodes: components["schemas"]["NodeImage"][];
-            /**
-             * Format: int32
-             * @description Processes and threads.
-             */
-            pids: number;
-            /**
-             * Format: int64
-             * @description `/dev/shm`.
-             */
-            shm_bytes: number;
-        };
-        /** @description A workspace as it is to be. All of it, each time. */
-        WorkspaceWish: {
-            /**
-             * Format: int32
-             * @description Thousandths of a core.
-             */
-            cpu_millicores: number;
-            description?: string;
-            /** @description Whether it can be launched. */
-            enabled: boolean;
-            /** @description `terminal`, `desktop` or `browser`. */
-            icon: string;
-            /** @description The engine's image, by name with a tag or a digest. */
-            image: string;
-            /**
-             * Format: int64
-             * @description Memory with swap.
-             */
-            memory_bytes: number;
-            name: string;
-            network: components["schemas"]["Network"];
-            /**
-             * Format: int32
-             * @description Processes and threads.
-             */
-            pids: number;
-            /**
-             * Format: int64
-             * @description `/dev/shm`.
-             */
-            shm_bytes: number;
-        };
         /** @description All workspaces. */
         Workspaces: {
             items: components["schemas"]["Workspace"][];
-        };
-        /** @description What is wrong with one field of a body. */
-        WrongField: {
-            /** @description What the person reads. */
-            detail: string;
-            /** @description Its name. */
-            name: string;
         };
     };
     responses: never;
@@ -1334,6 +1228,35 @@ export interface operations {
             };
         };
     };
+    list_running_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunningSessions"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sessions: {
         parameters: {
             query?: never;
@@ -1492,6 +1415,133 @@ export interface operations {
             };
         };
     };
+    get_session_log: {
+        parameters: {
+            query?: {
+                /** @description The newest lines: 1 to 10,000. Default 200. */
+                lines?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Log"];
+                };
+            };
+            /** @description 409 `not-told`, 503 `node-away`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is paused, or about to be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description 409 `not-ready`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It goes on, or is about to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description 409 `not-ready`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description 409 `not-told`, 503 `node-away`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_ticket: {
         parameters: {
             query?: never;
@@ -1512,7 +1562,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description 409 `not-ready`. */
+            /** @description 409 `not-ready`, 409 `paused`. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1542,323 +1592,6 @@ export interface operations {
                 };
             };
             /** @description An error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_workspace: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WorkspaceWish"];
-            };
-        };
-        responses: {
-            /** @description As asked. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkspaceSettings"];
-                };
-            };
-            /** @description 422 `invalid-fields` with each field. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_workspace_settings: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As asked. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AllWorkspaceSettings"];
-                };
-            };
-            /** @description An error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_workspace_settings: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As asked. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkspaceSettings"];
-                };
-            };
-            /** @description An error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    change_workspace: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WorkspaceWish"];
-            };
-        };
-        responses: {
-            /** @description As asked. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkspaceSettings"];
-                };
-            };
-            /** @description 422 `invalid-fields` with each field. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_workspace: {
-        parameters: {
-            query?: {
-                /** @description End the sessions of it that are open. */
-                end_sessions?: boolean;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description 409 `in-use` while sessions of it are open. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_check: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As asked. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LastCheck"];
-                };
-            };
-            /** @description An error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    check_image: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CheckWish"];
-            };
-        };
-        responses: {
-            /** @description It has begun. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Check"];
-                };
-            };
-            /** @description 409 `node-away`, 409 `check-running`. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_workspace_nodes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As asked. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkspaceNodes"];
-                };
-            };
-            /** @description An error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    pull_image: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                node: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is being brought. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description 409 `node-away`, 409 `pull-refused`. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    cancel_pull: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-                node: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is broken off. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description 409 `node-away`. */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -30,6 +30,7 @@ export const UserIcon = icon(
 );
 export const LogoutIcon = icon(<path d="M14 4H5v16h9M10 12h10.5M17 8.5l3.5 3.5-3.5 3.5" />);
 export const PlayIcon = icon(<path d="M7 4.5l12 7.5-12 7.5z" />);
+export const PauseIcon = icon(<path d="M7 4.5h3.5v15H7zM13.5 4.5H17v15h-3.5z" />);
 export const StopIcon = icon(<path d="M12 3v9M6.3 6.8a8 8 0 1 0 11.4 0" />);
 export const HomeIcon = icon(<path d="M3.5 11.5L12 4l8.5 7.5M6 9.5V20h12V9.5M10 20v-6h4v6" />);
 export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Permission } from '../api/types';
 import { place } from '../router';
 import { logOut, may, me } from '../state/me';
-import { ActivityIcon, GridIcon, HomeIcon, LogoutIcon, Mark, PlugIcon, UserIcon } from './icons';
+import { ActivityIcon, DesktopIcon, GridIcon, HomeIcon, LogoutIcon, Mark, PlugIcon, UserIcon } from './icons';
 import { MenuButton } from './menu';
 import { ThemeButton } from './theme-button';
 
@@ -16,12 +16,14 @@ interface Props {
 const PAGES: { to: string; label: string; icon: ComponentChildren; permission: Permission | null }[] = [
   { to: '/', label: 'Home', icon: <HomeIcon />, permission: null },
   { to: '/workspaces', label: 'Workspaces', icon: <GridIcon />, permission: 'workspaces.manage' },
+  { to: '/sessions', label: 'Sessions', icon: <DesktopIcon />, permission: 'sessions.manage' },
   { to: '/plugins', label: 'Plugins', icon: <PlugIcon />, permission: 'plugins.view' },
   { to: '/activity', label: 'Activity', icon: <ActivityIcon />, permission: 'activity.view' },
 ];
 
 const isHere = (to: string, path: string) =>
-  to === '/' ? path === '/' : path === to || path.startsWith(`${to}/`);
+  // A page of one session is its person's own.
+  path === to || (to !== '/' && to !== '/sessions' && path.startsWith(`${to}/`));
 
 export function Shell({ title, children }: Props) {
   const main = useRef<HTMLElement>(null);

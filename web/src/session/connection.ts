@@ -146,6 +146,10 @@ export class SessionConnection {
       this.dispatch({ type: 'ended', code: 'gone', text: 'This session no longer exists.' });
       return;
     }
+    if (error instanceof ApiError && error.code === 'paused') {
+      this.dispatch({ type: 'ended', code: 'paused', text });
+      return;
+    }
     if (error instanceof ApiError && error.code === 'not-ready') {
       try {
         const session = await api.session(this.id, this.stop.signal);

@@ -194,6 +194,16 @@ export class Desk {
     }
   }
 
+  /** The connection learns of it and says so. */
+  async pause(): Promise<void> {
+    this.error.value = null;
+    try {
+      await api.pauseSession(this.session.id);
+    } catch (failure) {
+      this.error.value = errorText(failure);
+    }
+  }
+
   async end(): Promise<void> {
     this.error.value = null;
     try {

@@ -20,6 +20,7 @@ export const CLOSE = {
   clientViolation: 4003,
   desktopViolation: 4004,
   takenOver: 4005,
+  paused: 4006,
 } as const;
 
 export type ConnState =
@@ -69,6 +70,8 @@ function closed(state: ConnState, code: number, reason: string, now: number): Co
     case CLOSE.normal:
     case CLOSE.ended:
       return { at: 'ended', code: 'closed', text: reason === '' ? 'This session has ended.' : reason };
+    case CLOSE.paused:
+      return { at: 'ended', code: 'paused', text: reason === '' ? 'This session is paused.' : reason };
     case CLOSE.desktopViolation:
       return {
         at: 'ended',

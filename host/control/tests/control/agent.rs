@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::session::EndReason;
 use gatewright_core::{NodeId, SessionId};
-use gatewright_ports::agent_control::{ContractPart, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{
+    ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
+};
 use gatewright_ports::proxy_control::OpenStream;
 use gatewright_ports::{AgentControl, AgentError, ImageFacts, ImageStatus, ProxyControl, ProxyError, PullProgress};
 use secrecy::{ExposeSecret, SecretString};
@@ -284,6 +286,13 @@ impl AgentControl for FakeAgent {
     async fn logs(&self, session: SessionId, _: u32) -> Result<Vec<OutputPiece>, AgentError> {
         self.containers().get(&session).ok_or(AgentError::NotFound)?;
         Ok(Vec::new())
+    }
+
+    async fn exec(&self, session: SessionId, _: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        self.containers().get(&session).ok_or(AgentError::NotFound)?;
+        Err(AgentError::Unsupported {
+            why: "nothing runs here".into(),
+        })
     }
 
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {

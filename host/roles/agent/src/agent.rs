@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gatewright_core::SessionId;
 use gatewright_plugin_host::PluginSlots;
-use gatewright_ports::agent_control::{Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{
+    ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
+};
 use gatewright_ports::{AgentControl, AgentError, ByteStream, Control, ImageStatus, SessionStreams, StreamError};
 use secrecy::SecretString;
 use tokio::io::DuplexStream;
@@ -223,6 +225,10 @@ impl AgentControl for Agent {
 
     async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
         self.inner.logs(session, lines).await
+    }
+
+    async fn exec(&self, session: SessionId, program: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        self.inner.exec(session, program).await
     }
 
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {

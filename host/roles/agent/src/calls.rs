@@ -1,6 +1,7 @@
 //! Calls of the runtime plugin, each with an endpoint of its own scope.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatewright_core::SessionId;
@@ -9,11 +10,12 @@ use gatewright_plugin_host::{
     Usage,
 };
 use gatewright_ports::AgentError;
-use gatewright_ports::agent_control::MAX_LOG_BYTES;
+use gatewright_ports::agent_control::{ExecOutcome, ExecProgram, MAX_LOG_BYTES};
+use gatewright_ports::control::Der;
 
 use crate::config::AgentConfig;
 use crate::endpoint::{CallEndpoint, GuardedEngine};
-use crate::guard::{ContainerId, CreateRules, SESSION_MOUNT, Scope};
+use crate::guard::{ContainerId, CreateRules, Cut, ExecRules, SESSION_MOUNT, Scope};
 use crate::network::Wish;
 
 /// The endpoint's name in the manifests of runtime plugins.
@@ -25,6 +27,8 @@ pub(crate) struct Calls {
     plugin_config: Arc<str>,
     plugins: Arc<PluginSlots>,
     engine: Arc<GuardedEngine>,
+    /// Tells the calls that run a program apart.
+    execs: AtomicU64,
 }
 
 impl Calls {
@@ -35,6 +39,7 @@ impl Calls {
             plugin_config,
             plugins,
             engine,
+            execs: AtomicU64::new(0),
         }
     }
 
@@ -168,6 +173,45 @@ impl Calls {
             runtime.logs(&context, id.as_str(), lines, MAX_LOG_BYTES).await
         })
         .await
+    }
+
+    /// Runs a program in a container, and leaves none of it behind.
+    pub(crate) async fn exec(&self, session: SessionId, id: &ContainerId, program: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        let call = self.execs.fetch_add(1, Ordering::Relaxed);
+        let scope = Scope::Exec(Box::new(ExecRules {
+            session,
+            argv: program.argv.clone(),
+            bytes: program.max_bytes,
+            time: Duration::from_secs(program.time_secs.into()),
+            call,
+        }));
+        let result = self
+            .call(scope.clone(), async |runtime, context| {
+                runtime.exec(&context, id.as_str(), &program.argv, program.max_bytes).await
+            })
+            .await;
+        // Whatever the plugin said of it, and where it said nothing.
+        let mut cut = None;
+        let mut ended = Ok(());
+        for exec in self.engine.known(|known| known.execs_of(call)) {
+            cut = cut.or(exec.cut);
+            if let Err(why) = self.engine.end(&scope, &exec.id).await {
+                ended = Err(AgentError::Node {
+                    why: format!("a program in a workspace could not be ended: {why}"),
+                });
+            }
+        }
+        self.engine.known(|known| known.forget_execs_of(call));
+        let outcome = result?;
+        ended?;
+        Ok(ExecOutcome {
+            // Of what we ended nobody wants to know the signal.
+            exit_code: outcome.exit_code.filter(|_| cut.is_none()),
+            stdout: Der(outcome.stdout),
+            stderr: Der(outcome.stderr),
+            truncated: outcome.truncated || cut == Some(Cut::TooMuch),
+            timed_out: cut == Some(Cut::TooLong),
+        })
     }
 
     pub(crate) async fn inspect(&self, session: SessionId, id: &ContainerId) -> Result<Container, AgentError> {

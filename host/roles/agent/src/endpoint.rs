@@ -16,14 +16,21 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
 
 use crate::config::EngineLanguage;
-use crate::engine::Engine;
-use crate::guard::{Approved, ContainerId, Guard, Known, MAX_PULL_LINE, Operation, Request, Scope};
+use crate::engine::{Engine, Reading};
+use crate::guard::{Approved, ContainerId, ExecId, Guard, Known, MAX_PULL_LINE, Operation, Request, Scope};
 use crate::network::Wish;
+use crate::process;
 
 /// The longest that the engine may take to begin with a pull: it asks the registry before it answers.
 const PULL_ANSWER_LIMIT: Duration = Duration::from_secs(120);
 /// The longest that the engine may take for one request, beyond a wait that was asked for.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// A piece of a program's output has a head of eight bytes, and may have one byte.
+const WIRE_FACTOR: usize = 9;
+/// How often a program that is ended is looked at, and how long apart: for five seconds.
+const END_LOOKS: u32 = 100;
+const END_PAUSE: Duration = Duration::from_millis(50);
 
 /// An engine, with what the guard knows of it. One for all calls.
 #[derive(Debug)]
@@ -79,7 +86,7 @@ impl GuardedEngine {
         let Some(target) = self.guard().await?.inspect(id) else {
             return Ok(Wish { pid: 0, wanted: false });
         };
-        let answer = self.engine.exchange("GET", &target, None, ANSWER_LIMIT).await?;
+        let answer = self.engine.exchange("GET", &target, None, ANSWER_LIMIT, Reading::Whole).await?;
         if answer.status != 200 {
             return Err(HttpError::Protocol);
         }
@@ -103,12 +110,22 @@ impl GuardedEngine {
     }
 
     async fn exchange(&self, guard: &Guard, scope: &Scope, approved: Approved) -> Result<HttpResponse, HttpError> {
-        let limit = match &approved.operation {
-            Operation::Stop { grace_secs, .. } => ANSWER_LIMIT + Duration::from_secs(u64::from(*grace_secs)),
-            _ => ANSWER_LIMIT,
+        let (limit, reading) = match (&approved.operation, scope) {
+            (Operation::Stop { grace_secs, .. }, _) => (ANSWER_LIMIT + Duration::from_secs(u64::from(*grace_secs)), Reading::Whole),
+            (Operation::ExecStart(_), Scope::Exec(rules)) => {
+                let (bytes, time) = (rules.bytes as usize * WIRE_FACTOR, rules.time);
+                (ANSWER_LIMIT + time, Reading::Some { bytes, time })
+            }
+            _ => (ANSWER_LIMIT, Reading::Whole),
         };
         let method = approved.method.as_str();
-        let answer = self.engine.exchange(method, &approved.target, approved.body.clone(), limit).await?;
+        let answer = self
+            .engine
+            .exchange(method, &approved.target, approved.body.clone(), limit, reading)
+            .await?;
+        if let (Operation::ExecStart(id), Some(cut)) = (&approved.operation, answer.cut) {
+            self.known(|known| known.cut_exec(id, cut));
+        }
         self.answered(guard, scope, &approved, answer.status, &answer.body)
     }
 
@@ -128,6 +145,33 @@ impl GuardedEngine {
                 Some(Ok(Bytes::from(answer.body))).filter(|body| !matches!(body, Ok(body) if body.is_empty())),
             )),
         })
+    }
+}
+
+impl GuardedEngine {
+    /// Sees to it that a program which a call ran does not run any more, with its whole process group.
+    ///
+    /// # Errors
+    /// Why that is not certain.
+    pub(crate) async fn end(&self, scope: &Scope, id: &ExecId) -> Result<(), String> {
+        let guard = self.guard().await.map_err(|error| error.to_string())?;
+        for _ in 0..END_LOOKS {
+            let Some(question) = guard.inspect_exec(id) else {
+                return Ok(());
+            };
+            let answer = self.exchange(&guard, scope, question).await.map_err(|error| error.to_string())?;
+            let exec = self.known(|known| known.exec(id).cloned());
+            // With its container gone, it is gone.
+            let Some((exec, pid)) = exec
+                .filter(|_| answer.status == 200)
+                .and_then(|exec| exec.pid.map(|pid| (exec, pid)))
+            else {
+                return Ok(());
+            };
+            process::end(pid, exec.container.as_str()).map_err(|error| error.to_string())?;
+            tokio::time::sleep(END_PAUSE).await;
+        }
+        Err("it does not end".to_owned())
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use gatewright_plugin_host::HttpError;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 
 use crate::config::EngineLanguage;
 use crate::guard::docker::ApiVersion;
-use crate::guard::{Dialect, MAX_PULL_LINE, libpod};
+use crate::guard::{Cut, Dialect, MAX_PULL_LINE, libpod};
 
 /// A unix socket accepts at once, or its owner is dead or drowning.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -55,6 +55,17 @@ pub(crate) struct EngineAnswer {
     /// The engine's version as its answer to a ping has it: of the interface for Docker, of Podman itself for Podman.
     pub(crate) version: Option<String>,
     pub(crate) body: Bytes,
+    /// Why it is not all of the body.
+    pub(crate) cut: Option<Cut>,
+}
+
+/// How much of an answer's body is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reading {
+    /// All of it.
+    Whole,
+    /// What comes within this time, and about so many bytes.
+    Some { bytes: usize, time: Duration },
 }
 
 impl Engine {
@@ -83,13 +94,13 @@ impl Engine {
         if let Some(dialect) = self.lock().clone() {
             return Ok(dialect);
         }
-        let answer = self.exchange("GET", "/_ping", None, PING_LIMIT).await?;
+        let answer = self.exchange("GET", "/_ping", None, PING_LIMIT, Reading::Whole).await?;
         let version = answer.version.unwrap_or_default();
         let dialect = match &self.language {
             EngineLanguage::Docker => ApiVersion::negotiate(&version).map(Dialect::Docker),
             EngineLanguage::Other(_) => None,
             EngineLanguage::Libpod => {
-                let info = self.exchange("GET", libpod::INFO, None, PING_LIMIT).await?;
+                let info = self.exchange("GET", libpod::INFO, None, PING_LIMIT, Reading::Whole).await?;
                 libpod::User::negotiate(&version, &info.body).map(Dialect::Libpod)
             }
         };
@@ -111,10 +122,11 @@ impl Engine {
         target: &str,
         body: Option<String>,
         limit: Duration,
+        reading: Reading,
     ) -> Result<EngineAnswer, HttpError> {
         let started = Instant::now();
         let deadline = tokio::time::Instant::now() + limit;
-        let result = match timeout_at(deadline, self.talk(method, target, body)).await {
+        let result = match timeout_at(deadline, self.talk(method, target, body, reading)).await {
             Ok(result) => result,
             Err(_) => Err(HttpError::Timeout),
         };
@@ -188,7 +200,7 @@ impl Engine {
             .map_err(|error| http_error(&error))
     }
 
-    async fn talk(&self, method: &'static str, target: &str, body: Option<String>) -> Result<EngineAnswer, HttpError> {
+    async fn talk(&self, method: &'static str, target: &str, body: Option<String>, reading: Reading) -> Result<EngineAnswer, HttpError> {
         let (mut sender, connection) = self.connect().await?;
         let request = request(method, target, body)?;
         let exchange = async move {
@@ -201,18 +213,15 @@ impl Engine {
             };
             let version = header.and_then(|name| response.headers().get(name));
             let version = version.and_then(|value| Some(value.to_str().ok()?.to_owned()));
-            let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
-            let body = body.map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    HttpError::TooLarge
-                } else {
-                    error.downcast_ref().map_or(HttpError::Protocol, http_error)
-                }
-            })?;
+            let (body, cut) = match reading {
+                Reading::Some { bytes, time } if status == 200 => some_of(response.into_body(), bytes, time).await?,
+                Reading::Whole | Reading::Some { .. } => (whole(response.into_body()).await?, None),
+            };
             Ok(EngineAnswer {
                 status,
                 version,
-                body: body.to_bytes(),
+                body,
+                cut,
             })
         };
         // The connection is driven here and not by a task of its own: nothing outlives the exchange.
@@ -253,6 +262,39 @@ async fn read_lines(mut body: Incoming, tell: mpsc::Sender<Result<Vec<u8>, HttpE
     }
     if !line.is_empty() {
         let _nobody_listens = tell.send(Ok(line)).await;
+    }
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, HttpError> {
+    let body = Limited::new(body, MAX_BODY).collect().await;
+    let body = body.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            HttpError::TooLarge
+        } else {
+            error.downcast_ref().map_or(HttpError::Protocol, http_error)
+        }
+    })?;
+    Ok(body.to_bytes())
+}
+
+/// What comes of a body within a time, up to a size.
+async fn some_of(mut body: Incoming, bytes: usize, time: Duration) -> Result<(Bytes, Option<Cut>), HttpError> {
+    let until = tokio::time::Instant::now() + time;
+    let mut read = BytesMut::new();
+    loop {
+        if read.len() > bytes {
+            read.truncate(bytes);
+            return Ok((read.freeze(), Some(Cut::TooMuch)));
+        }
+        match timeout_at(until, body.frame()).await {
+            Ok(None) => return Ok((read.freeze(), None)),
+            Ok(Some(frame)) => {
+                if let Ok(data) = frame.map_err(|error| http_error(&error))?.into_data() {
+                    read.extend_from_slice(&data);
+                }
+            }
+            Err(_) => return Ok((read.freeze(), Some(Cut::TooLong))),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub mod guard;
 mod lifecycle;
 mod network;
 mod outside;
+mod process;
 mod pulls;
 mod readiness;
 mod remove_tree;

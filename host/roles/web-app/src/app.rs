@@ -23,7 +23,7 @@ use crate::assets::{self, Pages};
 use crate::error::ApiError;
 use crate::extract::{JSON_MAX_BYTES, PLUGIN_MAX_BYTES};
 use crate::rate_limit::{Limiters, RateLimits};
-use crate::routes::{activity, events, home, images, login, plugins, sessions, workspaces};
+use crate::routes::{activity, events, home, images, login, plugins, running, sessions, workspaces};
 use crate::{headers, openapi, timeout};
 
 /// Configuration of a web-app.
@@ -104,6 +104,9 @@ pub(crate) fn api() -> OpenApiRouter<WebApp> {
         .routes(routes!(sessions::ticket))
         .routes(routes!(sessions::pause))
         .routes(routes!(sessions::resume))
+        .routes(routes!(running::list))
+        .routes(routes!(running::stats))
+        .routes(routes!(running::logs))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::impact))
         .routes(routes!(plugins::roll_back))

@@ -111,6 +111,8 @@ macro_rules! needs {
 needs!(
     SessionsLaunch,
     WorkspacesManage,
+    SessionsManage,
+    SessionsInspect,
     PluginsView,
     PluginsUpload,
     PluginsActivate,

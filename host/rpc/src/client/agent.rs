@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{
+    ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
+};
 use gatewright_ports::control::SecretText;
 use gatewright_ports::{AgentControl, AgentError, ImageStatus};
 use secrecy::SecretString;
 
 use crate::channel::Channel;
 use crate::method::Method;
-use crate::wire::{Check, Create, Driven, Logs, Nothing, OneImage, OneSession, Stop};
+use crate::wire::{Check, Create, Driven, Exec, Logs, Nothing, OneImage, OneSession, Stop};
 
 /// The agent at the other end of a link.
 #[derive(Debug, Clone)]
@@ -71,6 +73,10 @@ impl AgentControl for RemoteAgent {
 
     async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
         self.0.call(Method::AgentLogs, &Logs { session, lines }).await
+    }
+
+    async fn exec(&self, session: SessionId, program: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        self.0.call(Method::AgentExec, &Exec { session, program }).await
     }
 
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gatewright_core::SessionId;
-use gatewright_ports::agent_control::{Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
+use gatewright_ports::agent_control::{
+    ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
+};
 use gatewright_ports::{AgentControl, AgentError, ImageStatus};
 use http::Response;
 use http_body_util::Full;
@@ -15,7 +17,7 @@ use secrecy::SecretString;
 use crate::caller::{About, Caller};
 use crate::method::Method;
 use crate::serve::{Answers, BadBody, body};
-use crate::wire::{Check, Create, Driven, Logs, Nothing, OneImage, OneSession, Stop, reply};
+use crate::wire::{Check, Create, Driven, Exec, Logs, Nothing, OneImage, OneSession, Stop, reply};
 
 /// An agent, as one caller may use it.
 #[derive(Clone)]
@@ -81,6 +83,11 @@ impl AgentControl for GuardedAgent {
     async fn logs(&self, session: SessionId, lines: u32) -> Result<Vec<OutputPiece>, AgentError> {
         self.may(Method::AgentLogs)?;
         self.agent.logs(session, lines).await
+    }
+
+    async fn exec(&self, session: SessionId, program: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        self.may(Method::AgentExec)?;
+        self.agent.exec(session, program).await
     }
 
     async fn destroy(&self, session: SessionId, fence: Fence) -> Result<(), AgentError> {
@@ -157,6 +164,10 @@ impl Answers for GuardedAgent {
             Method::AgentLogs => {
                 let Logs { session, lines } = body(bytes)?;
                 reply(self.logs(session, lines).await)
+            }
+            Method::AgentExec => {
+                let Exec { session, program } = body(bytes)?;
+                reply(self.exec(session, program).await)
             }
             Method::AgentDestroy => {
                 let (session, fence) = driven()?;

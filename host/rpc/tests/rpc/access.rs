@@ -13,8 +13,8 @@ use gatewright_rpc::{
 };
 
 use crate::world::{
-    Desk, ELSEWHERE, FENCE, HERE, Linked, NOWHERE, Plane, Relay, World, audit, digest, eventually, identity, node, secret, session, spec,
-    status, verdict, zone,
+    Desk, ELSEWHERE, FENCE, HERE, Linked, NOWHERE, Plane, Relay, World, audit, digest, eventually, identity, node, program, secret,
+    session, spec, status, verdict, zone,
 };
 
 /// Whom a call is about, seen from a caller who is node 5 in zone 1.
@@ -47,6 +47,7 @@ fn expected(method: Method, role: NodeRole, whose: Whose) -> bool {
         | Method::AgentResume
         | Method::AgentStats
         | Method::AgentLogs
+        | Method::AgentExec
         | Method::AgentDestroy
         | Method::AgentCheck
         | Method::AgentImage
@@ -119,6 +120,7 @@ async fn of_others(caller: Caller, method: Method, whose: Whose) -> Option<bool>
         Method::AgentResume => agent.resume(of, FENCE).await.is_ok(),
         Method::AgentStats => agent.stats(of).await.is_ok(),
         Method::AgentLogs => agent.logs(of, 10).await.is_ok(),
+        Method::AgentExec => agent.exec(of, program()).await.is_ok(),
         Method::AgentDestroy => agent.destroy(of, FENCE).await.is_ok(),
         Method::AgentCheck => agent.check(of, "hunter2".into(), FENCE).await.is_ok(),
         Method::AgentImage => agent.image("terminal").await.is_ok(),

@@ -18,8 +18,8 @@ use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::world::{
-    Desk, ELSEWHERE, FENCE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, logs, node, policy, secret, session, spec,
-    stats, status, verdict, zone,
+    Desk, ELSEWHERE, FENCE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, logs, node, outcome, policy, program, secret,
+    session, spec, stats, status, verdict, zone,
 };
 
 async fn proxys_control(control: &dyn Control, plane: &Plane) {
@@ -197,6 +197,8 @@ async fn agent_contract(agent: &dyn AgentControl, desk: &Desk) {
     assert_eq!(agent.logs(session(HERE), 10_000).await, Ok(logs()));
     let refused = Err(AgentError::Refused { why: "tail".into() });
     assert_eq!(agent.logs(session(HERE), 10_001).await, refused);
+    assert_eq!(agent.exec(session(HERE), program()).await, Ok(outcome()));
+    assert_eq!(agent.exec(session(ELSEWHERE), program()).await, Err(AgentError::NotFound));
     let (grace, long) = (Duration::from_secs(5), Duration::from_secs(121));
     assert_eq!(agent.stop(session(ELSEWHERE), grace, FENCE).await, Err(AgentError::NotFound));
     assert_eq!(

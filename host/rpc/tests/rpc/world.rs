@@ -18,7 +18,7 @@ use gatewright_core::{
 };
 use gatewright_identity::{InternalCa, JoinToken, LiveCredentials, NodeCredentials, NodeKey};
 use gatewright_ports::agent_control::{
-    ContractPart, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
+    ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
 };
 use gatewright_ports::control::{
     ActivePlugin, Deployment, Der, JoinRequest, Joined, Peer, PolicySnapshot, RenewRequest, SecretEntry, SessionContext,
@@ -427,6 +427,26 @@ pub(crate) fn stats() -> SessionStats {
     }
 }
 
+/// What is run there.
+pub(crate) fn program() -> ExecProgram {
+    ExecProgram {
+        argv: vec!["a b".into(), "\u{1f600}".into()],
+        max_bytes: 1000,
+        time_secs: 9,
+    }
+}
+
+/// How it ends there: no text either.
+pub(crate) fn outcome() -> ExecOutcome {
+    ExecOutcome {
+        exit_code: Some(-1),
+        stdout: Der(vec![255, 0]),
+        stderr: Der(Vec::new()),
+        truncated: true,
+        timed_out: false,
+    }
+}
+
 /// What every session wrote there: no text.
 pub(crate) fn logs() -> Vec<OutputPiece> {
     let piece = |to, bytes: &[u8]| OutputPiece {
@@ -515,6 +535,12 @@ impl AgentControl for Desk {
             return Err(AgentError::Refused { why: "tail".into() });
         }
         Ok(logs())
+    }
+
+    async fn exec(&self, id: SessionId, wanted: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        self.made.lock().unwrap().get(&id).ok_or(AgentError::NotFound)?;
+        assert_eq!(wanted, program());
+        Ok(outcome())
     }
 
     async fn destroy(&self, id: SessionId, fence: Fence) -> Result<(), AgentError> {

@@ -14,6 +14,7 @@ async function clean(page: Page): Promise<void> {
 
 const PAGES = [
   ['/', 'Hello, admin'],
+  ['/sessions', 'Sessions'],
   ['/plugins', 'Plugins'],
   ['/plugins/dlp-clipboard', 'dlp-clipboard'],
   ['/activity', 'Activity'],
@@ -48,6 +49,11 @@ test('the session, its panel and its end', async ({ demo, terminal }) => {
   await clean(demo);
   await demo.getByRole('button', { name: /^Session panel/ }).click();
   await clean(demo);
+  await demo.getByRole('button', { name: 'Pause session' }).click();
+  await expect(demo.getByRole('heading', { level: 1 })).toHaveText('Terminal is paused');
+  await clean(demo);
+  await demo.getByRole('button', { name: 'Resume' }).click();
+  await terminal.connected();
   await demo.getByRole('button', { name: 'End session' }).first().click();
   await clean(demo);
   await demo.getByRole('dialog').getByRole('button', { name: 'End session' }).click();

@@ -17,6 +17,24 @@ test('a terminal is launched, seen, typed in, and ended', async ({ demo, termina
   await expect(demo.getByText('You ended this session.')).toBeVisible();
 });
 
+test('a session is paused, says so, and goes on with the same shell', async ({ demo, terminal }) => {
+  await terminal.run('kept=$$; echo $kept > ~/Transfer/first.txt');
+  await demo.getByRole('button', { name: 'Pause session' }).click();
+  await expect(demo.getByRole('heading', { level: 1 })).toHaveText('Terminal is paused');
+
+  // The home page knows, too, and takes it up.
+  await demo.goto('/');
+  const running = demo.getByRole('region', { name: 'Running sessions' });
+  await expect(running.getByText('Paused', { exact: true })).toBeVisible();
+  await running.getByRole('button', { name: 'Resume Terminal' }).click();
+  await running.getByRole('button', { name: 'Pause Terminal' }).click();
+  await running.getByRole('link', { name: 'Return to Terminal' }).click();
+  await demo.getByRole('button', { name: 'Resume' }).click();
+  await terminal.connected();
+  await terminal.run('echo $kept > ~/Transfer/second.txt');
+  expect(terminal.transferred('second.txt')).toBe(terminal.transferred('first.txt'));
+});
+
 test('the launch shows its steps', async ({ demo, product }) => {
   await demo.goto('/');
   const labels: string[] = [];
@@ -85,4 +103,24 @@ test('a phone has a keyboard with Ctrl', async ({ demo, terminal }) => {
   await demo.getByLabel('Typing for the desktop').pressSequentially('echo phone > Transfer/phone.txt');
   await demo.keyboard.press('Enter');
   await expect.poll(() => terminal.transferred('phone.txt')).toBe('phone\n');
+});
+
+test('an administrator sees what runs, reads its log, pauses it and ends it', async ({
+  admin,
+  demo,
+  terminal,
+}) => {
+  await admin.goto('/sessions');
+  const row = admin.getByRole('listitem').filter({ hasText: 'of demo' });
+  await expect(row.getByText(/ memory · .* processor time · \d+ processes/)).toBeVisible();
+  await row.getByRole('button', { name: 'Log of Terminal of demo' }).click();
+  await expect(admin.getByRole('dialog').locator('pre')).toContainText('Xvnc');
+  await admin.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+  await row.getByRole('button', { name: 'Pause Terminal of demo' }).click();
+  await expect(demo.getByRole('heading', { level: 1 })).toHaveText('Terminal is paused');
+  await row.getByRole('button', { name: 'End Terminal of demo' }).click();
+  await admin.getByRole('dialog').getByRole('button', { name: 'End session' }).click();
+  await expect(admin.getByText('Nothing runs')).toBeVisible();
+  await expect(demo.getByText('An administrator ended this session.')).toBeVisible();
+  expect(terminal.session).not.toBe('');
 });

@@ -10,7 +10,11 @@ import { workspaceIcon } from './workspace-card';
 
 export const isOver = (session: Session): boolean => session.state === 'ended' || session.state === 'failed';
 
+export const isPaused = (session: Session): boolean =>
+  session.state === 'ready' && typeof session.paused_at === 'number';
+
 function stateBadge(session: Session) {
+  if (isPaused(session)) return <Badge>Paused</Badge>;
   if (session.state === 'ready') return <Badge tone="ok">Running</Badge>;
   if (session.state === 'ending') return <Badge>Ending</Badge>;
   return <Badge tone="info">Launching</Badge>;
@@ -26,6 +30,16 @@ export function RunningSessions({ sessions, changed }: { sessions: Session[]; ch
     error.value = null;
     try {
       await api.endSession(session.id);
+    } catch (failure) {
+      error.value = failure;
+    }
+    changed();
+  };
+
+  const turn = async (session: Session) => {
+    error.value = null;
+    try {
+      await (isPaused(session) ? api.resumeSession(session.id) : api.pauseSession(session.id));
     } catch (failure) {
       error.value = failure;
     }
@@ -57,6 +71,12 @@ export function RunningSessions({ sessions, changed }: { sessions: Session[]; ch
                     Return
                     <span class="visually-hidden"> to {session.workspace.name}</span>
                   </a>
+                  {session.state === 'ready' && (
+                    <Button small onClick={() => void turn(session)}>
+                      {isPaused(session) ? 'Resume' : 'Pause'}
+                      <span class="visually-hidden"> {session.workspace.name}</span>
+                    </Button>
+                  )}
                   <Button
                     small
                     onClick={() => {

@@ -113,7 +113,7 @@ export function Desktop({ session, ended }: Props) {
         <textarea class="offstage" ref={pasteProxy} aria-label="Paste for the desktop" tabIndex={-1} />
       </main>
       {desk.panel.value && <SidePanel desk={desk} askEnd={() => (asking.value = true)} />}
-      <Rail desk={desk} root={root} askEnd={() => (asking.value = true)} />
+      <Rail desk={desk} root={root} pause={() => void desk.pause()} askEnd={() => (asking.value = true)} />
       {asking.value && (
         <EndDialog
           name={session.workspace.name}

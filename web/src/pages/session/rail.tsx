@@ -9,6 +9,7 @@ import {
   KeyboardIcon,
   MoveIcon,
   PanelIcon,
+  PauseIcon,
   ShrinkIcon,
   StopIcon,
 } from '../../components/icons';
@@ -17,6 +18,7 @@ import type { Desk } from '../../session/desk';
 interface Props {
   desk: Desk;
   root: RefObject<HTMLElement | null>;
+  pause: () => void;
   askEnd: () => void;
 }
 
@@ -26,7 +28,7 @@ interface KeyboardLock {
 }
 
 /** The narrow bar of tools beside the desktop; at the foot on a phone. */
-export function Rail({ desk, root, askEnd }: Props) {
+export function Rail({ desk, root, pause, askEnd }: Props) {
   const full = useSignal(false);
   const unread = desk.notices.value.filter((notice) => notice.unread).length;
   const canFull = document.fullscreenEnabled;
@@ -97,6 +99,7 @@ export function Rail({ desk, root, askEnd }: Props) {
       >
         <GridIcon />
       </a>
+      <IconButton label="Pause session" icon={<PauseIcon />} onClick={pause} />
       <IconButton label="End session" look="danger" icon={<StopIcon />} onClick={askEnd} />
     </nav>
   );

@@ -10,6 +10,7 @@ import { followSession } from '../../session/session-events';
 import { Desktop } from './desktop';
 import { EndedView } from './ended-view';
 import { LaunchView } from './launch-view';
+import { PausedView } from './paused-view';
 
 export function SessionPage({ id }: { id: string }) {
   const session = useSignal<Session | null>(null);
@@ -36,10 +37,13 @@ export function SessionPage({ id }: { id: string }) {
 
   // The connection knows first that it is over; the session's own record has the best words for it.
   const over = async (was: Session, end: { code: string; text: string }) => {
-    session.value = { ...was, state: 'ended', end };
+    const paused = end.code === 'paused';
+    session.value = paused ? { ...was, paused_at: Date.now() * 1000 } : { ...was, state: 'ended', end };
     try {
       const record = await api.session(was.id);
-      if (record.end) session.value = { ...record, state: record.state === 'failed' ? 'failed' : 'ended' };
+      if (paused && record.state === 'ready') session.value = record;
+      else if (record.end)
+        session.value = { ...record, state: record.state === 'failed' ? 'failed' : 'ended' };
     } catch {
       // The words that came with the close stay.
     }
@@ -63,6 +67,16 @@ export function SessionPage({ id }: { id: string }) {
           />
         )}
       </Shell>
+    );
+  }
+  if (now.state === 'ready' && typeof now.paused_at === 'number') {
+    return (
+      <PausedView
+        session={now}
+        changed={(next) => {
+          session.value = next;
+        }}
+      />
     );
   }
   if (now.state === 'ready') {

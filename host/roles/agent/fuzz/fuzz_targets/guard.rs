@@ -7,7 +7,7 @@ use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
 use guard::docker::ApiVersion;
 use guard::libpod::User;
-use guard::{ContainerId, CreateRules, Dialect, Guard, Known, Operation, Request, Scope};
+use guard::{ContainerId, CreateRules, Dialect, ExecRules, Guard, Known, Operation, Request, Scope};
 use libfuzzer_sys::fuzz_target;
 
 // The guard's source itself, without the plugin host that the agent's crate brings.
@@ -39,10 +39,18 @@ fuzz_target!(|input: Input<'_>| {
         folder: "/f".into(),
         resolv_conf: None,
     };
-    let scope = match input.scope % 3 {
+    let program = ExecRules {
+        session,
+        argv: vec!["a".into(), "b c".into()],
+        bytes: 100,
+        time: std::time::Duration::from_secs(1),
+        call: 1,
+    };
+    let scope = match input.scope % 4 {
         0 => Scope::Node,
         1 => Scope::Create(Box::new(rules)),
-        _ => Scope::Session(session),
+        2 => Scope::Session(session),
+        _ => Scope::Exec(Box::new(program)),
     };
     let dialect = match input.dialect % 4 {
         0 => Dialect::Docker(ApiVersion::OLDEST),
@@ -52,7 +60,13 @@ fuzz_target!(|input: Input<'_>| {
     };
     let guard = Guard { deployment: "d".into(), dialect: dialect.clone() };
     let mut known = Known::default();
-    known.learn(ContainerId::parse(&"a".repeat(64)).expect("a constant"), session);
+    let container = ContainerId::parse(&"a".repeat(64)).expect("a constant");
+    known.learn(container.clone(), session);
+    // A program of this call, made as the engine would.
+    if let Scope::Exec(_) = scope {
+        let made = format!("{{\"Id\":\"{}\"}}", "e".repeat(64));
+        let _learnt = guard.answer(&scope, &mut known, &Operation::ExecCreate(container), 201, made.as_bytes());
+    }
     let methods = ["GET", "HEAD", "POST", "DELETE", "PUT"];
     let headers: Vec<(String, String)> = input.header.into_iter().collect();
     let request = Request {
@@ -71,18 +85,32 @@ fuzz_target!(|input: Input<'_>| {
     assert!(approved.target.bytes().all(|byte| matches!(byte, b'!'..=b'~')));
     assert!(!approved.target.split('?').next().unwrap_or_default().contains(".."));
     if let Some(body) = &approved.body {
-        assert!(matches!(approved.operation, Operation::Create { .. } | Operation::Unread { .. }));
         let made: serde_json::Value = serde_json::from_str(body).expect("what the guard builds is JSON");
-        match dialect {
+        match (&approved.operation, dialect) {
+            (Operation::ExecCreate(_), _) => program_holds(&made),
+            (Operation::ExecStart(_), _) => assert_eq!(made, serde_json::json!({ "Detach": false, "Tty": false })),
+            (Operation::Unread { .. }, Dialect::Other(_)) => {}
+            (Operation::Create { .. }, dialect) => match dialect {
             Dialect::Docker(_) => docker_holds(&made["HostConfig"]),
             Dialect::Libpod(user) => libpod_holds(&made, user),
-            Dialect::Other(_) => {}
+                Dialect::Other(_) => panic!("it makes nothing that is understood"),
+            },
+            other => panic!("{other:?} has no body"),
         }
     }
     if let Ok(answer) = guard.answer(&scope, &mut known, &approved.operation, input.status, input.answer) {
         assert!((200..600).contains(&answer.status));
     }
 });
+
+fn program_holds(made: &serde_json::Value) {
+    assert_eq!(made["Privileged"], false);
+    assert_eq!(made["Tty"], false);
+    assert_eq!(made["AttachStdin"], false);
+    assert_eq!(made["User"], "1000:1000");
+    assert_eq!(made["Cmd"], serde_json::json!(["a", "b c"]));
+    assert_eq!(made.as_object().map(serde_json::Map::len), Some(7));
+}
 
 fn docker_holds(host: &serde_json::Value) {
     assert_eq!(host["Privileged"], false);

@@ -90,6 +90,25 @@ pub(super) fn output(status: u16, body: &[u8]) -> Result<Answer, UnexpectedAnswe
     })
 }
 
+/// [`output`], of which the last piece may not be whole: what is there of it is all of it.
+pub(super) fn cut_output(status: u16, body: &[u8]) -> Result<Answer, UnexpectedAnswer> {
+    let (mut rest, mut whole) = (body, 0);
+    while let Some((&[_, _, _, _, a, b, c, d], behind)) = rest.split_first_chunk::<8>() {
+        let Some(next) = behind.get(u32::from_be_bytes([a, b, c, d]) as usize..) else {
+            break;
+        };
+        rest = next;
+        whole = body.len() - rest.len();
+    }
+    let mut kept = body.get(..whole).unwrap_or_default().to_vec();
+    if let Some((head, some)) = rest.split_first_chunk::<8>() {
+        kept.extend_from_slice(head.split_at(4).0);
+        kept.extend_from_slice(&u32::try_from(some.len()).map_err(|_| UnexpectedAnswer)?.to_be_bytes());
+        kept.extend_from_slice(some);
+    }
+    output(status, &kept)
+}
+
 pub(super) fn nothing(status: u16) -> Answer {
     Answer {
         status,

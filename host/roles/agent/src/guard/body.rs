@@ -1,9 +1,9 @@
-//! The body of a request: only a creation has one.
+//! The body of a request: only the creation of a container, and of a program in one, have one.
 
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
-use super::{CreateRules, Guard, Operation, Refusal, Request, Scope};
+use super::{CreateRules, Guard, Operation, Refusal, Request, Scope, exec};
 
 /// The largest body that is looked at, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -15,6 +15,9 @@ pub(super) fn body(
     asked: &Request<'_>,
     build: impl FnOnce(&mut Fields, &CreateRules) -> Result<String, Refusal>,
 ) -> Result<Option<String>, Refusal> {
+    if matches!(operation, Operation::ExecCreate(_) | Operation::ExecStart(_)) {
+        return exec::body(operation, scope, asked).map(Some);
+    }
     match (operation, scope) {
         (Operation::Create { .. }, Scope::Create(rules)) => {
             if asked.body.len() > MAX_BODY {

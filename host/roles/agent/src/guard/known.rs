@@ -5,6 +5,8 @@ use std::fmt;
 
 use gatewright_core::SessionId;
 
+use super::exec::{Cut, Exec, ExecId};
+
 /// An engine's id for a container. Of the engines whose language is read: 64 lower-case hexadecimal digits; names and
 /// shortened ids are not ids.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,7 +44,7 @@ impl fmt::Display for ContainerId {
 /// Which container is whose, as learnt from the engine's own answers: to a creation that the guard built, or to a list
 /// where the engine's labels name this deployment.
 #[derive(Debug, Default)]
-pub struct Known(HashMap<ContainerId, SessionId>);
+pub struct Known(HashMap<ContainerId, SessionId>, HashMap<ExecId, Exec>);
 
 impl Known {
     /// Remembers a container.
@@ -72,6 +74,39 @@ impl Known {
             .collect();
         ids.sort_by(|a, b| a.0.cmp(&b.0));
         ids
+    }
+
+    /// Remembers a program that was made ready to run.
+    pub(super) fn learn_exec(&mut self, exec: Exec) {
+        self.1.insert(exec.id.clone(), exec);
+    }
+
+    /// A program that a call runs.
+    #[must_use]
+    pub fn exec(&self, id: &ExecId) -> Option<&Exec> {
+        self.1.get(id)
+    }
+
+    pub(super) fn exec_mut(&mut self, id: &ExecId) -> Option<&mut Exec> {
+        self.1.get_mut(id)
+    }
+
+    /// Not all that a program writes is read.
+    pub fn cut_exec(&mut self, id: &ExecId, cut: Cut) {
+        if let Some(exec) = self.1.get_mut(id) {
+            exec.cut = Some(cut);
+        }
+    }
+
+    /// The programs of a call.
+    #[must_use]
+    pub fn execs_of(&self, call: u64) -> Vec<Exec> {
+        self.1.values().filter(|exec| exec.call == call).cloned().collect()
+    }
+
+    /// Forgets the programs of a call that is over.
+    pub fn forget_execs_of(&mut self, call: u64) {
+        self.1.retain(|_, exec| exec.call != call);
     }
 
     /// The session of a container, where it is one of ours.

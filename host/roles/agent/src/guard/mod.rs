@@ -12,6 +12,7 @@
 mod answer;
 mod body;
 pub mod docker;
+mod exec;
 mod fields;
 mod known;
 pub mod libpod;
@@ -28,6 +29,7 @@ use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
 use gatewright_core::record::Network;
 
+pub use exec::{Cut, Exec, ExecId, ExecRules};
 pub use known::{ContainerId, Known};
 pub use operation::{Operation, Signal};
 pub use refusal::Refusal;
@@ -66,6 +68,8 @@ pub enum Scope {
     Session(SessionId),
     /// Bring this one image.
     Pull(String),
+    /// Run one program in what was made for a session.
+    Exec(Box<ExecRules>),
 }
 
 impl Scope {
@@ -76,6 +80,7 @@ impl Scope {
             Self::Node | Self::Pull(_) => None,
             Self::Create(rules) => Some(rules.session),
             Self::Session(session) => Some(*session),
+            Self::Exec(rules) => Some(rules.session),
         }
     }
 }
@@ -183,6 +188,24 @@ impl Guard {
     /// [`UnexpectedAnswer`]: nothing of it may be used.
     pub fn pull_line(line: &[u8]) -> Result<Vec<u8>, UnexpectedAnswer> {
         pull::line(line)
+    }
+
+    /// The agent's own question about a program that a call runs. None of an engine whose language is not read: there are no
+    /// such programs.
+    #[must_use]
+    pub fn inspect_exec(&self, id: &ExecId) -> Option<Approved> {
+        let operation = Operation::ExecInspect(id.clone());
+        let target = match &self.dialect {
+            Dialect::Docker(api) => docker::target(&operation, *api),
+            Dialect::Libpod(_) => libpod::target(&operation),
+            Dialect::Other(_) => return None,
+        };
+        Some(Approved {
+            method: Method::Get,
+            target,
+            body: None,
+            operation,
+        })
     }
 
     /// Reads the engine's answer to an approved request, learns from it, and builds the plugin's.

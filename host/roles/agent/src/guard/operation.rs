@@ -5,7 +5,7 @@ use gatewright_core::image_name::{is_exact, is_image_name};
 
 use super::fields::Fields;
 use super::target::Query;
-use super::{ContainerId, DEPLOYMENT_LABEL, Guard, Known, Method, Refusal, SESSION_LABEL, Scope};
+use super::{ContainerId, DEPLOYMENT_LABEL, ExecId, Guard, Known, Method, Refusal, SESSION_LABEL, Scope};
 
 /// The longest that an engine may be asked to wait for a container to end.
 const MAX_STOP_SECS: u32 = 120;
@@ -85,6 +85,12 @@ pub enum Operation {
         /// Those that don't run, too.
         all: bool,
     },
+    /// Make a program ready to run in a container.
+    ExecCreate(ContainerId),
+    /// Run it, and read what it writes.
+    ExecStart(ExecId),
+    /// Whether it runs, and how it ended.
+    ExecInspect(ExecId),
     /// Something of an engine whose language is not read.
     Unread {
         /// As asked.
@@ -107,9 +113,9 @@ impl Operation {
         match self {
             Self::Ping => asked,
             Self::Version | Self::Info | Self::Images | Self::Image { .. } | Self::Inspect(_) | Self::List { .. } => Method::Get,
-            Self::Stats(_) | Self::Logs { .. } => Method::Get,
+            Self::Stats(_) | Self::Logs { .. } | Self::ExecInspect(_) => Method::Get,
             Self::Pull { .. } | Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } => Method::Post,
-            Self::Pause(_) | Self::Resume(_) => Method::Post,
+            Self::Pause(_) | Self::Resume(_) | Self::ExecCreate(_) | Self::ExecStart(_) => Method::Post,
             Self::Remove { .. } => Method::Delete,
             Self::Unread { method } => *method,
         }
@@ -122,7 +128,7 @@ impl Operation {
             // A pull is broken off with its request: what it has brought so far is nothing to undo.
             Self::Pull { .. } => false,
             Self::Create { .. } | Self::Start(_) | Self::Stop { .. } | Self::Kill { .. } | Self::Remove { .. } => true,
-            Self::Pause(_) | Self::Resume(_) => true,
+            Self::Pause(_) | Self::Resume(_) | Self::ExecCreate(_) | Self::ExecStart(_) => true,
             Self::Unread { method } => !matches!(method, Method::Get | Method::Head),
             _ => false,
         }
@@ -148,10 +154,14 @@ pub(super) fn in_scope(scope: &Scope, operation: &Operation) -> Result<(), Refus
         Operation::Resume(_) => "resume",
         Operation::Stats(_) => "stats",
         Operation::Logs { .. } => "logs",
+        Operation::ExecCreate(_) | Operation::ExecStart(_) | Operation::ExecInspect(_) => "exec",
         Operation::Remove { .. } => "remove",
         Operation::Unread { .. } => "of another engine",
     };
     match (scope, operation) {
+        // Where the program is one of the call's was looked at before.
+        (Scope::Exec(_), Operation::ExecCreate(_) | Operation::ExecStart(_) | Operation::ExecInspect(_)) => Ok(()),
+        (_, Operation::ExecCreate(_) | Operation::ExecStart(_) | Operation::ExecInspect(_)) => Err(Refusal::OutOfScope(name)),
         (Scope::Session(_), operation)
             if !matches!(
                 operation,
@@ -182,7 +192,7 @@ pub(super) fn image(scope: &Scope, name: &str) -> Result<String, Refusal> {
         Scope::Create(rules) => rules.image == name,
         Scope::Node => true,
         Scope::Pull(wanted) => wanted == name,
-        Scope::Session(_) => false,
+        Scope::Session(_) | Scope::Exec(_) => false,
     };
     if !is_image_name(name) {
         return Err(Refusal::Target("not the name of an image"));

@@ -21,6 +21,9 @@ pub enum Refusal {
     /// A container that this agent did not make for this session.
     #[error("container is not one of this session's")]
     Container,
+    /// A program that this call does not run.
+    #[error("program is not one of this call's")]
+    Exec,
     /// The body is not what the operation takes.
     #[error("body: {0}")]
     Body(&'static str),

@@ -1,6 +1,6 @@
 //! What can be done with a session beside making and removing it; and who may.
 
-use gatewright_ports::agent_control::{Fence, OutputStream, OwnedSession};
+use gatewright_ports::agent_control::{ExecOutcome, ExecProgram, Fence, OutputStream, OwnedSession};
 use gatewright_ports::{AgentControl as _, AgentError, SessionStreams as _};
 use tokio::io::AsyncReadExt as _;
 
@@ -12,6 +12,8 @@ on_each_engine!(
     a_paused_session_can_be_stopped_and_destroyed,
     what_a_session_wrote_is_told_newest_lines_only,
     who_was_overtaken_leaves_nothing,
+    a_program_says_how_it_ended_and_what_it_wrote,
+    what_runs_or_writes_too_long_is_ended_with_its_group,
 );
 
 async fn ready(stand: &Stand) -> gatewright_core::SessionId {
@@ -142,6 +144,99 @@ async fn what_a_session_wrote_is_told_newest_lines_only(kind: Kind) {
         assert!(matches!(soon(agent.logs(session, lines)).await, Err(AgentError::Refused { .. })));
     }
     soon(agent.destroy(session, FENCE)).await.unwrap();
+    stand.nothing_is_left().await;
+}
+
+fn program(argv: &[&str], max_bytes: u32, time_secs: u32) -> ExecProgram {
+    ExecProgram {
+        argv: argv.iter().map(|argument| (*argument).to_owned()).collect(),
+        max_bytes,
+        time_secs,
+    }
+}
+
+async fn a_program_says_how_it_ended_and_what_it_wrote(kind: Kind) {
+    let stand = Stand::new(kind).await;
+    let session = ready(&stand).await;
+    let run = async |argv: &[&str], max_bytes| soon(stand.agent.exec(session, program(argv, max_bytes, 20))).await;
+    let said = run(&["sh", "-c", "id -u; pwd; echo wrong >&2; exit 7"], 1000).await.unwrap();
+    assert_eq!((said.exit_code, said.truncated, said.timed_out), (Some(7), false, false));
+    assert!(said.stdout.0.starts_with(b"1000\n"), "{said:?}");
+    assert_eq!(said.stderr.0, b"wrong\n");
+    let quiet = run(&["true"], 0).await.unwrap();
+    let expected = ExecOutcome {
+        exit_code: Some(0),
+        ..quiet.clone()
+    };
+    assert_eq!((&quiet, quiet.truncated), (&expected, false));
+    assert_eq!(run(&["sh", "-c", "no-such-program"], 1000).await.unwrap().exit_code, Some(127));
+    // Arguments are arguments, whatever is in them, and the environment is the image's.
+    let odd = run(&["printf", "%s|%s", "a b;$(id)", "\u{1f600}\""], 1000).await.unwrap();
+    assert_eq!(odd.stdout.0, "a b;$(id)|\u{1f600}\"".as_bytes());
+    let status = run(&["cat", "/proc/self/status"], 10_000).await.unwrap();
+    let status = String::from_utf8(status.stdout.0).unwrap();
+    for line in [
+        "CapEff:\t0000000000000000",
+        "CapBnd:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ] {
+        assert!(status.contains(line), "{line} in {status}");
+    }
+    // Any bytes, and no more of them than is kept.
+    let bytes = run(&["printf", "\\000\\377\\n\\001"], 1000).await.unwrap();
+    assert_eq!(bytes.stdout.0, [0, 255, 10, 1]);
+    let cut = run(&["seq", "1", "100"], 100).await.unwrap();
+    assert_eq!((cut.exit_code, cut.stdout.0.len(), cut.truncated), (Some(0), 100, true));
+    assert!(cut.stdout.0.starts_with(b"1\n2\n3\n"));
+    // Nothing of it is in the engine's log of the session, and a program that is not there is no failure of the session.
+    let missing = run(&["/no/such/program"], 1000).await;
+    assert!(!matches!(&missing, Ok(outcome) if outcome.exit_code == Some(0)), "{missing:?}");
+
+    for refused in [
+        program(&[], 1, 1),
+        program(&["true"], (256 << 10) + 1, 1),
+        program(&["true"], 1, 31),
+        program(&["true"], 1, 0),
+        program(&["a\0b"], 1, 1),
+    ] {
+        assert!(matches!(stand.agent.exec(session, refused).await, Err(AgentError::Refused { .. })));
+    }
+    soon(stand.agent.pause(session, FENCE)).await.unwrap();
+    assert!(matches!(run(&["true"], 10).await, Err(AgentError::Engine { .. })));
+    soon(stand.agent.destroy(session, FENCE)).await.unwrap();
+    assert_eq!(run(&["true"], 10).await, Err(AgentError::NotFound));
+    stand.nothing_is_left().await;
+}
+
+async fn what_runs_or_writes_too_long_is_ended_with_its_group(kind: Kind) {
+    let stand = Stand::new(kind).await;
+    let session = ready(&stand).await;
+    let running = async |word: &str| stand.inside(session, &format!("ps -o args | grep {word} | grep -v grep")).await;
+    // With a child that would go on by itself, and both deaf to being asked.
+    let script = "trap '' TERM HUP; sleep 4711 & echo begun; sleep 4711";
+    let late = soon(stand.agent.exec(session, program(&["sh", "-c", script], 1000, 1)))
+        .await
+        .unwrap();
+    assert_eq!((late.exit_code, late.timed_out), (None, true));
+    assert_eq!(late.stdout.0, b"begun\n");
+    assert_eq!(running("471[1]").await, "");
+
+    let endless = soon(stand.agent.exec(session, program(&["yes", "endless"], 1000, 30)))
+        .await
+        .unwrap();
+    assert_eq!((endless.exit_code, endless.truncated, endless.timed_out), (None, true, false));
+    assert_eq!(endless.stdout.0.len(), 1000);
+    assert_eq!(running("endles[s]").await, "");
+
+    // A caller that goes away changes nothing about that.
+    let left = program(&["sh", "-c", "sleep 4712"], 1000, 2);
+    let patience = std::time::Duration::from_millis(500);
+    drop(tokio::time::timeout(patience, stand.agent.exec(session, left)).await);
+    until("the end of what nobody waits for", async || running("471[2]").await.is_empty()).await;
+    // The session itself did not notice.
+    soon(stand.agent.wait_ready(session)).await.unwrap();
+    soon(stand.agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
 }
 

@@ -7,6 +7,7 @@ mod images;
 mod me;
 mod names;
 mod plugins;
+mod running;
 mod sessions;
 mod workspaces;
 
@@ -16,5 +17,6 @@ pub(crate) use images::{Check, CheckWish, LastCheck, WorkspaceNodes};
 pub(crate) use me::{Credentials, Health, Me};
 pub(crate) use names::PluginFile;
 pub(crate) use plugins::{Impact, Plugin, Plugins, Uploaded};
+pub(crate) use running::{Log, LogSearch, RunningSessions, Stats};
 pub(crate) use sessions::{Launch, Session, Sessions, Ticket};
 pub(crate) use workspaces::{AllWorkspaceSettings, DeleteWorkspace, WorkspaceSettings, WorkspaceWish, Workspaces};

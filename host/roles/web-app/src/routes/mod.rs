@@ -6,5 +6,6 @@ pub(crate) mod home;
 pub(crate) mod images;
 pub(crate) mod login;
 pub(crate) mod plugins;
+pub(crate) mod running;
 pub(crate) mod sessions;
 pub(crate) mod workspaces;

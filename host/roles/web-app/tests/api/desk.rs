@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::{NodeId, SessionId};
 use gatewright_ports::agent_control::{
-    ContractPart, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
+    ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
 };
 use gatewright_ports::control::Der;
 use gatewright_ports::{AgentControl, AgentError, ImageFacts, ImageStatus, PullProgress};
@@ -110,6 +110,12 @@ impl AgentControl for Desk {
             to: OutputStream::Stderr,
             bytes: Der(b"a line\n\xff".to_vec()),
         }])
+    }
+
+    async fn exec(&self, _: SessionId, _: ExecProgram) -> Result<ExecOutcome, AgentError> {
+        Err(AgentError::Unsupported {
+            why: "nothing runs here".into(),
+        })
     }
 
     async fn destroy(&self, session: SessionId, _: Fence) -> Result<(), AgentError> {

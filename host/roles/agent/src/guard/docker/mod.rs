@@ -12,6 +12,7 @@ use crate::guard::target::Target;
 
 pub(super) use answer::answer;
 pub use operation::ApiVersion;
+pub(super) use operation::target;
 
 /// See [`Guard::inspect`].
 pub(super) fn inspect(api: ApiVersion, id: &ContainerId) -> String {

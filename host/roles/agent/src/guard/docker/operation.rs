@@ -1,5 +1,6 @@
 //! The allow-list: what a runtime plugin may ask of a Docker engine, and how it is asked.
 
+use crate::guard::exec;
 use crate::guard::operation::{
     Operation, container_name, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, pulled, signal,
 };
@@ -33,7 +34,7 @@ impl std::fmt::Display for ApiVersion {
 }
 
 /// Path and query, built from checked values only.
-pub(super) fn target(operation: &Operation, api: ApiVersion) -> String {
+pub(in crate::guard) fn target(operation: &Operation, api: ApiVersion) -> String {
     let rest = match operation {
         // Without a version: it is how the version is found out.
         // What is not read is never made by `parse`.
@@ -63,6 +64,9 @@ pub(super) fn target(operation: &Operation, api: ApiVersion) -> String {
         Operation::Remove { id, force } => {
             format!("containers/{id}{}", query(&[("force", flag(*force)), ("v", "true")]))
         }
+        Operation::ExecCreate(id) => format!("containers/{id}/exec"),
+        Operation::ExecStart(id) => format!("exec/{id}/start"),
+        Operation::ExecInspect(id) => format!("exec/{id}/json"),
         Operation::List { deployment, session, all } => {
             let filters = label_filter(deployment, *session);
             format!("containers/json{}", query(&[("all", flag(*all)), ("filters", &filters)]))
@@ -122,6 +126,9 @@ pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method,
             Operation::Stats(id)
         }
         (Method::Get, ["containers", id, "logs"]) => logs(own(id)?, &mut query)?,
+        (Method::Post, ["containers", id, "exec"]) => exec::place(scope, own(id)?)?,
+        (Method::Post, ["exec", id, "start"]) => Operation::ExecStart(exec::own(scope, known, id)?),
+        (Method::Get, ["exec", id, "json"]) => Operation::ExecInspect(exec::own(scope, known, id)?),
         (Method::Delete, ["containers", id]) => {
             let id = own(id)?;
             // Unnamed volumes are always removed with it.

@@ -11,6 +11,7 @@ use crate::guard::body::body;
 use crate::guard::target::Target;
 
 pub(super) use answer::answer;
+pub(super) use operation::target;
 
 /// The oldest version of the engine that has all that the guard builds: the first to map a rootless engine's user to a
 /// chosen one inside.

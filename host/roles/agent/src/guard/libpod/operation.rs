@@ -1,13 +1,14 @@
 //! The allow-list: what a runtime plugin may ask of a Podman engine, and how it is asked.
 
 use super::API;
+use crate::guard::exec;
 use crate::guard::operation::{Operation, grace, image, in_scope, label_filter, list, logs, logs_query, own_container, pulled, signal};
 use crate::guard::refusal::quoted;
 use crate::guard::target::{Target, flag, query};
 use crate::guard::{Guard, Known, Method, Refusal, Scope};
 
 /// Path and query, built from checked values only.
-pub(super) fn target(operation: &Operation) -> String {
+pub(in crate::guard) fn target(operation: &Operation) -> String {
     let rest = match operation {
         // Without a version: it is how the version is found out.
         // What is not read is never made by `parse`.
@@ -38,6 +39,9 @@ pub(super) fn target(operation: &Operation) -> String {
             format!("containers/{id}{}", query(&[("force", "true"), ("timeout", "0"), ("v", "true")]))
         }
         Operation::Remove { id, force: false } => format!("containers/{id}{}", query(&[("v", "true")])),
+        Operation::ExecCreate(id) => format!("containers/{id}/exec"),
+        Operation::ExecStart(id) => format!("exec/{id}/start"),
+        Operation::ExecInspect(id) => format!("exec/{id}/json"),
         Operation::List { deployment, session, all } => {
             let filters = label_filter(deployment, *session);
             format!("containers/json{}", query(&[("all", flag(*all)), ("filters", &filters)]))
@@ -101,6 +105,9 @@ pub(super) fn parse(guard: &Guard, scope: &Scope, known: &Known, method: Method,
             Operation::Stats(id)
         }
         (Method::Get, ["containers", id, "logs"]) => logs(own(id)?, &mut query)?,
+        (Method::Post, ["containers", id, "exec"]) => exec::place(scope, own(id)?)?,
+        (Method::Post, ["exec", id, "start"]) => Operation::ExecStart(exec::own(scope, known, id)?),
+        (Method::Get, ["exec", id, "json"]) => Operation::ExecInspect(exec::own(scope, known, id)?),
         (Method::Delete, ["containers", id]) => {
             let id = own(id)?;
             // Unnamed volumes are always removed with it.

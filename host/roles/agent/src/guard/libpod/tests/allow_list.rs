@@ -35,6 +35,15 @@ fn the_allow_list_is_rebuilt_in_our_words() {
         (&session_1, "POST", own("/stop?timeout=3"), own("/stop?timeout=3")),
         (&session_1, "POST", own("/stop"), own("/stop?timeout=10")),
         (&session_1, "POST", own("/kill?signal=15"), own("/kill?signal=SIGTERM")),
+        (&session_1, "POST", own("/pause"), own("/pause")),
+        (&session_1, "POST", own("/unpause"), own("/unpause")),
+        (
+            &session_1,
+            "GET",
+            format!("/v4.0.0/libpod/containers/stats?containers={a}&stream=false"),
+            format!("/v4.0.0/libpod/containers/stats?containers={a}&stream=false"),
+        ),
+        (&session_1, "GET", own("/logs?tail=7"), own("/logs?stderr=true&stdout=true&tail=7")),
         (&session_1, "GET", own("/json"), own("/json")),
         (
             &session_1,
@@ -55,6 +64,12 @@ fn everything_else_is_refused() {
     let below = [
         ("PUT", format!("containers/{a}/archive?path=/")),
         ("POST", format!("containers/{a}/exec")),
+        ("GET", "containers/stats".to_owned()),
+        ("GET", format!("containers/stats?containers={b}")),
+        ("GET", format!("containers/stats?containers={a},{b}")),
+        ("GET", format!("containers/stats?containers={a}&stream=true")),
+        ("GET", format!("containers/{a}/logs?tail=5&follow=true")),
+        ("GET", format!("containers/{a}/logs")),
         ("POST", format!("containers/{a}/attach?stream=1")),
         ("POST", format!("containers/{a}/mount")),
         ("POST", format!("containers/{a}/checkpoint")),

@@ -113,7 +113,8 @@ proptest! {
                 (Method::Get, ["version"] | ["info"] | ["images", "json"] | ["containers", "json"]) => true,
                 (Method::Get, ["images", .., "json"]) => !path.contains(".."),
                 (Method::Get, ["containers", id, "json"]) => own(id),
-                (Method::Post, ["containers", id, "start" | "stop" | "kill"]) | (Method::Delete, ["containers", id]) => {
+                (Method::Get, ["containers", id, "logs"]) => own(id) && scope == Scope::Session(session(1)),
+                (Method::Post, ["containers", id, "start" | "stop" | "kill" | "pause" | "unpause"]) | (Method::Delete, ["containers", id]) => {
                     own(id) && scope == Scope::Session(session(1))
                 }
                 _ => false,
