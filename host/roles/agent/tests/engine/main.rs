@@ -7,6 +7,8 @@ mod guarding;
 mod hostile;
 mod living;
 mod podman;
+mod pulling;
+mod registry;
 mod relay;
 mod stand;
 mod witness;
