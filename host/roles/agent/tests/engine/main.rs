@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod beating;
+mod contract;
 mod failing;
 mod guarding;
 mod hostile;
