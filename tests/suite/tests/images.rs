@@ -143,7 +143,11 @@ async fn a_check_names_what_is_wrong_with_an_image() {
     let session = admin.launch("Good").await.unwrap();
     let refused = admin.request(Method::DELETE, &path).send().await.unwrap();
     assert_eq!(refused.status(), 409);
-    let ended = admin.request(Method::DELETE, &format!("{path}?end_sessions=true")).send().await.unwrap();
+    let ended = admin
+        .request(Method::DELETE, &format!("{path}?end_sessions=true"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(ended.status(), 204);
     product.engine().gone(&session).await.unwrap();
     product.stop().await.unwrap();

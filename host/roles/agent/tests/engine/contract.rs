@@ -30,7 +30,17 @@ impl Broken {
         let container = format!("test-{}", Uuid::now_v7());
         engine(
             kind,
-            &["run", "--name", &container, "--network=none", "--user=0", IMAGE, "sh", "-c", as_root],
+            &[
+                "run",
+                "--name",
+                &container,
+                "--network=none",
+                "--user=0",
+                IMAGE,
+                "sh",
+                "-c",
+                as_root,
+            ],
         );
         let user = "--change=USER 1000:1000";
         let command = format!("--change=CMD {}", serde_json::json!(["sh", "-c", start]));
@@ -85,7 +95,12 @@ async fn checked(stand: &Stand, spec: SessionSpec) -> Vec<Finding> {
 async fn the_terminal_keeps_all_of_it(kind: Kind) {
     let stand = Stand::new(kind).await;
     let found = checked(&stand, spec(session())).await;
-    let parts = [ContractPart::Password, ContractPart::User, ContractPart::Transfer, ContractPart::Stop];
+    let parts = [
+        ContractPart::Password,
+        ContractPart::User,
+        ContractPart::Transfer,
+        ContractPart::Stop,
+    ];
     assert_eq!(found, parts.map(|part| Finding { part, problem: None }));
     let nowhere = stand.agent.check(session(), SecretString::from(PASSWORD)).await;
     assert_eq!(nowhere, Err(AgentError::NotFound));
@@ -152,10 +167,7 @@ async fn each_part_that_is_broken_is_named(kind: Kind) {
     for (as_root, start, expected) in cases {
         let image = Broken::make(kind, as_root, &start);
         let found = checked(&stand, image.spec(session())).await;
-        let broken: Vec<_> = found
-            .iter()
-            .filter_map(|one| Some((one.part, one.problem.as_deref()?)))
-            .collect();
+        let broken: Vec<_> = found.iter().filter_map(|one| Some((one.part, one.problem.as_deref()?))).collect();
         assert_eq!(broken, expected, "{as_root}; {start}");
     }
 }
