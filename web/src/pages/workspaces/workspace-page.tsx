@@ -131,7 +131,7 @@ function ImageSection({ workspace }: { workspace: WorkspaceSettings }) {
 
   return (
     <section aria-labelledby="image-title">
-      <h2 id="image-title">Image</h2>
+      <h2 id="image-title">On the nodes</h2>
       <p class="soft">
         <span class="image-name">{workspace.image}</span>. A check makes a session of it on a node, looks at
         it, and removes it.
