@@ -38,10 +38,11 @@ fuzz_target!(|input: Input<'_>| {
         resources: Resources { cpu_millicores: 1000, memory_bytes: 1 << 30, pids: 100, shm_bytes: 1 << 20 },
         folder: "/f".into(),
     };
-    let scope = match input.scope % 3 {
+    let scope = match input.scope % 4 {
         0 => Scope::Node,
         1 => Scope::Create(Box::new(rules)),
-        _ => Scope::Session(session),
+        2 => Scope::Session(session),
+        _ => Scope::Pull("a/b:c".into()),
     };
     let dialect = match input.dialect % 4 {
         0 => Dialect::Docker(ApiVersion::OLDEST),
