@@ -64,6 +64,11 @@ const PACKAGES: &[Package] = &[
         unless: &[],
     },
     Package {
+        name: "docker-registry",
+        from: Purpose::Test,
+        unless: &["docker-registry"],
+    },
+    Package {
         name: "iproute2",
         from: Purpose::Test,
         unless: &["ip"],

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use gatewright_sdk::http::{self, Method, Request};
 use gatewright_sdk::runtime::{Container, Error, Lifecycle as _, Limits, Network, Spec, State};
-use gatewright_sdk::testing::{Answer, set_http};
+use gatewright_sdk::runtime::{ImageInfo, Images as _};
+use gatewright_sdk::testing::{Answer, set_http, take_progress};
 use serde_json::{Value, json};
 
 use crate::Docker;
@@ -312,4 +313,69 @@ fn an_id_cannot_become_another_path() {
     assert_eq!(Docker::start("../images/prune?x=".into()), Err(Error::NotFound));
     assert_eq!(lines(&asked), ["Method::Post /v1.41/containers/..%2Fimages%2Fprune%3Fx%3D/start"]);
     assert_eq!(asked.borrow().first().unwrap().method, Method::Post);
+}
+
+/// As Docker 20.10 tells it, shortened: three layers, of which one was there.
+const PULL: &str = r#"{"status":"Pulling from team/desktop","id":"1.0"}
+{"status":"Already exists","progressDetail":{},"id":"aa"}
+{"status":"Pulling fs layer","progressDetail":{},"id":"bb"}
+{"status":"Downloading","progressDetail":{"current":100,"total":400},"id":"bb"}
+{"status":"Downloading","progressDetail":{"current":50,"total":100},"id":"cc"}
+{"status":"Download complete","progressDetail":{},"id":"bb"}
+{"status":"Extracting","progressDetail":{"current":1,"total":400},"id":"bb"}
+{"status":"Pull complete","progressDetail":{},"id":"cc"}
+{"status":"Status: Downloaded newer image for x"}
+"#;
+
+#[test]
+fn a_pull_tells_how_far_it_is() {
+    let asked = engine(vec![(200, PULL.into())]);
+    assert_eq!(Docker::pull("reg:5000/team/desktop:1.0".into()), Ok(()));
+    assert_eq!(
+        lines(&asked),
+        ["Method::Post /v1.41/images/create?fromImage=reg%3A5000%2Fteam%2Fdesktop%3A1.0"]
+    );
+    let told: Vec<(u64, u64)> = take_progress().into_iter().map(|(_, done, total)| (done, total)).collect();
+    let expected = [
+        (0, 0),
+        (0, 0),
+        (0, 0),
+        (100, 400),
+        (150, 500),
+        (450, 500),
+        (450, 500),
+        (500, 500),
+        (500, 500),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_pull_that_fails_says_why() {
+    engine(vec![(404, said("manifest for x not found: manifest unknown"))]);
+    let unknown = Err(Error::Engine("manifest for x not found: manifest unknown".into()));
+    assert_eq!(Docker::pull("x:1".into()), unknown);
+    let broken = r#"{"status":"Downloading","progressDetail":{"current":1,"total":4},"id":"bb"}
+{"errorDetail":{"message":"unexpected EOF"},"error":"unexpected EOF"}
+"#;
+    engine(vec![(200, broken.into())]);
+    assert_eq!(Docker::pull("x:1".into()), Err(Error::Engine("unexpected EOF".into())));
+    engine(vec![(200, b"<html>".to_vec())]);
+    assert!(matches!(Docker::pull("x:1".into()), Err(Error::Engine(_))));
+}
+
+#[test]
+fn an_image_is_there_or_not() {
+    let there =
+        json!({ "Id": "sha256:1", "RepoTags": [], "RepoDigests": [], "Size": 7, "Created": "then", "Config": { "User": "writer" } });
+    let asked = engine(vec![(200, there.to_string().into_bytes()), (404, said("No such image"))]);
+    let info = ImageInfo {
+        id: "sha256:1".into(),
+        size_bytes: 7,
+        created: "then".into(),
+        user: "writer".into(),
+    };
+    assert_eq!(Docker::present("a/b:1".into()), Ok(Some(info)));
+    assert_eq!(Docker::present("a/b:1".into()), Ok(None));
+    assert_eq!(lines(&asked).pop().unwrap(), "Method::Get /v1.41/images/a/b:1/json");
 }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use gatewright_sdk::http::{self, Method, Request};
 use gatewright_sdk::runtime::{Container, Error, Lifecycle as _, Limits, Network, Spec, State};
-use gatewright_sdk::testing::{Answer, set_http};
+use gatewright_sdk::runtime::{ImageInfo, Images as _};
+use gatewright_sdk::testing::{Answer, set_http, take_progress};
 use serde_json::{Value, json};
 
 use crate::Podman;
@@ -341,4 +342,53 @@ fn an_id_cannot_become_another_path() {
         ["Method::Post /v4.0.0/libpod/containers/..%2Fimages%2Fprune%3Fx%3D/start"]
     );
     assert_eq!(asked.borrow().first().unwrap().method, Method::Post);
+}
+
+/// As Podman 4.3 tells it.
+const PULL: &str = r#"{"stream":"Trying to pull reg:5000/team/desktop:1.0...\n"}
+{"stream":"Copying blob sha256:88735bd8\n"}
+{"images":["3e74"],"id":"3e74"}
+"#;
+
+#[test]
+fn a_pull_tells_what_it_does() {
+    let asked = engine(vec![(200, PULL.into())]);
+    assert_eq!(Podman::pull("reg:5000/team/desktop:1.0".into()), Ok(()));
+    assert_eq!(
+        lines(&asked),
+        ["Method::Post /v4.0.0/libpod/images/pull?reference=reg%3A5000%2Fteam%2Fdesktop%3A1.0"]
+    );
+    let told = [
+        ("Trying to pull reg:5000/team/desktop:1.0...".to_owned(), 0, 0),
+        ("Copying blob sha256:88735bd8".to_owned(), 0, 0),
+    ];
+    assert_eq!(take_progress(), told);
+}
+
+#[test]
+fn a_pull_that_fails_says_why() {
+    engine(vec![(200, b"{\"stream\":\"Trying\"}\n{\"error\":\"manifest unknown\"}\n".to_vec())]);
+    assert_eq!(Podman::pull("x:1".into()), Err(Error::Engine("manifest unknown".into())));
+    // It broke off without a word of it.
+    engine(vec![(200, b"{\"stream\":\"Trying\"}\n".to_vec())]);
+    assert!(matches!(Podman::pull("x:1".into()), Err(Error::Engine(words)) if words.contains("ended without an image")));
+    engine(vec![(500, said("short-name \"x\" did not resolve"))]);
+    assert_eq!(
+        Podman::pull("x:1".into()),
+        Err(Error::Engine("short-name \"x\" did not resolve".into()))
+    );
+}
+
+#[test]
+fn an_image_is_there_or_not() {
+    let there = json!({ "Id": "0a".repeat(32), "Size": 7, "Created": "then", "User": "writer" });
+    engine(vec![(200, there.to_string().into_bytes()), (404, said("no such image"))]);
+    let info = ImageInfo {
+        id: format!("sha256:{}", "0a".repeat(32)),
+        size_bytes: 7,
+        created: "then".into(),
+        user: "writer".into(),
+    };
+    assert_eq!(Podman::present("a/b:1".into()), Ok(Some(info)));
+    assert_eq!(Podman::present("a/b:1".into()), Ok(None));
 }

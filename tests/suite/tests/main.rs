@@ -10,6 +10,7 @@ mod files;
 mod hostile_browser;
 mod hostile_container;
 mod hostile_guests;
+mod images;
 mod limits;
 mod pause;
 mod saga;

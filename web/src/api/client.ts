@@ -50,7 +50,7 @@ export interface CallOptions {
   quiet401?: boolean;
 }
 
-/** Calls `path` and gives the parsed JSON answer (`undefined` for 204). Throws `ApiError`, or `AbortError` when aborted. */
+/** Calls `path` and gives the parsed JSON answer (`undefined` for an empty one). Throws `ApiError`, or `AbortError` when aborted. */
 export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json', ...options.headers };
   const init: RequestInit = { method, headers, credentials: 'same-origin' };
@@ -69,8 +69,8 @@ export async function call<T>(method: string, path: string, options: CallOptions
     throw unreachable();
   }
   if (!response.ok) throw await fail(response, options.quiet401 === true);
-  if (response.status === 204) return undefined as T;
-  return (await response.json()) as T;
+  const text = await response.text();
+  return (text === '' ? undefined : JSON.parse(text)) as T;
 }
 
 /** Reads a failed response and runs the login hook when the login is gone. */

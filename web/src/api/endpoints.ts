@@ -27,6 +27,17 @@ export const api = {
       ...(endSessions ? { query: new URLSearchParams({ end_sessions: 'true' }) } : {}),
     }),
 
+  workspaceNodes: async (id: string, signal?: Signal) =>
+    (await get('/api/v1/workspaces/{id}/nodes', { parts: { id }, signal })).items,
+  pullImage: (id: string, node: string) =>
+    post('/api/v1/workspaces/{id}/nodes/{node}/pull', { parts: { id, node } }),
+  cancelPull: (id: string, node: string) =>
+    del('/api/v1/workspaces/{id}/nodes/{node}/pull', { parts: { id, node } }),
+  checkImage: (id: string, node: string) =>
+    post('/api/v1/workspaces/{id}/check', { parts: { id }, body: { node_id: node } }),
+  lastCheck: async (id: string, signal?: Signal) =>
+    (await get('/api/v1/workspaces/{id}/check', { parts: { id }, signal })).check ?? null,
+
   sessions: async (signal?: Signal) => (await get('/api/v1/sessions', { signal })).items,
   session: (id: string, signal?: Signal) => get('/api/v1/sessions/{id}', { parts: { id }, signal }),
   launch: (workspaceId: string, idempotencyKey: string) =>

@@ -8,7 +8,7 @@ export function NotFoundPage() {
       <Empty whole icon={<EyeIcon />} title="There is no such page, or you may not see it">
         <p>Check the address, or go back to your workspaces.</p>
         <a class="button primary" href="/">
-          Workspaces
+          Home
         </a>
       </Empty>
     </Shell>

@@ -1,7 +1,8 @@
 //! The control plane over a real database, with agents that are little programs with state.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod agent;
+mod checks;
 mod crash;
 mod faults;
 mod hooks;

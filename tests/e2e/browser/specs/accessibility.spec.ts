@@ -15,6 +15,9 @@ async function clean(page: Page): Promise<void> {
 const PAGES = [
   ['/', 'Hello, admin'],
   ['/sessions', 'Sessions'],
+  ['/workspaces', 'Workspaces'],
+  ['/workspaces/new', 'New workspace'],
+  ['/workspaces/not-there', 'This workspace can’t be shown'],
   ['/plugins', 'Plugins'],
   ['/plugins/dlp-clipboard', 'dlp-clipboard'],
   ['/activity', 'Activity'],

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { ApiError, errorText } from '../../api/client';
 import { api } from '../../api/endpoints';
-import type { WorkspaceSettings } from '../../api/types';
+import type { ImageCheck, WorkspaceSettings } from '../../api/types';
 import { Button } from '../../components/button';
 import { Dialog } from '../../components/dialog';
 import { Badge, Callout, Failure, Skeleton } from '../../components/feedback';
@@ -9,7 +10,12 @@ import { BackIcon, TrashIcon } from '../../components/icons';
 import { Shell } from '../../components/shell';
 import { go } from '../../router';
 import { useLoad } from '../../state/load';
+import { ImageCheckView } from './image-check';
+import { NodeImages } from './node-images';
 import { WorkspaceForm } from './workspace-form';
+
+/** How often a check that is at work is asked for, ms. */
+const CHECK_MS = 700;
 
 export function NewWorkspacePage() {
   return (
@@ -85,6 +91,8 @@ export function WorkspacePage({ id }: { id: string }) {
         />
       </section>
 
+      <ImageSection workspace={workspace} />
+
       {asking.value && (
         <DeleteDialog
           workspace={workspace}
@@ -94,6 +102,56 @@ export function WorkspacePage({ id }: { id: string }) {
         />
       )}
     </Shell>
+  );
+}
+
+function ImageSection({ workspace }: { workspace: WorkspaceSettings }) {
+  const last = useLoad<ImageCheck | null>(`check ${workspace.id}`, (signal) =>
+    api.lastCheck(workspace.id, signal),
+  );
+  const error = useSignal<unknown>(null);
+  const check = last.state.value.at === 'here' ? last.state.value.value : null;
+  const checking = check !== null && (check.finished_at === undefined || check.finished_at === null);
+
+  useEffect(() => {
+    if (!checking) return;
+    const timer = window.setInterval(() => void last.reload(), CHECK_MS);
+    return () => window.clearInterval(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the reload never changes
+  }, [checking]);
+
+  const begin = async (node: string) => {
+    error.value = null;
+    try {
+      last.set(await api.checkImage(workspace.id, node));
+    } catch (failure) {
+      error.value = failure;
+    }
+  };
+
+  return (
+    <section aria-labelledby="image-title">
+      <h2 id="image-title">On the nodes</h2>
+      <p class="soft">
+        <span class="image-name">{workspace.image}</span>. A check makes a session of it on a node, looks at
+        it, and removes it.
+      </p>
+      {error.value !== null && (
+        <Callout tone="bad" title="It is not checked">
+          {errorText(error.value)}
+        </Callout>
+      )}
+      <NodeImages
+        workspace={workspace.id}
+        image={workspace.image}
+        checking={checking}
+        check={(node) => void begin(node.id)}
+      />
+      {last.state.value.at === 'failed' && (
+        <Failure error={last.state.value.error} what="The last check" retry={() => void last.reload()} />
+      )}
+      {check !== null && <ImageCheckView check={check} />}
+    </section>
   );
 }
 

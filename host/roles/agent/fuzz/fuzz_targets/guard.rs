@@ -46,11 +46,12 @@ fuzz_target!(|input: Input<'_>| {
         time: std::time::Duration::from_secs(1),
         call: 1,
     };
-    let scope = match input.scope % 4 {
+    let scope = match input.scope % 5 {
         0 => Scope::Node,
         1 => Scope::Create(Box::new(rules)),
         2 => Scope::Session(session),
-        _ => Scope::Exec(Box::new(program)),
+        3 => Scope::Exec(Box::new(program)),
+        _ => Scope::Pull("a/b:c".into()),
     };
     let dialect = match input.dialect % 4 {
         0 => Dialect::Docker(ApiVersion::OLDEST),

@@ -74,7 +74,7 @@ mod tests {
         );
         assert_eq!(built(r#"{"images":["0a"],"id":"0a"}"#), "{\"id\":\"0a\"}\n");
         assert_eq!(built(&format!(r#"{{"status":"{}"}}"#, "x".repeat(5000))).len(), 1024 + 14);
-        for bad in ["", "[]", "x", r#"{"status":1}"#, r#"{"progressDetail":{"current":-1}}"#] {
+        for bad in ["", "[1]", "x", r#"{"status":1}"#, r#"{"progressDetail":{"current":-1}}"#] {
             assert!(line(bad.as_bytes()).is_err(), "{bad:?}");
         }
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod beating;
+mod contract;
 mod failing;
 mod guarding;
 mod hostile;
@@ -9,6 +10,8 @@ mod living;
 mod network;
 mod outside;
 mod podman;
+mod pulling;
+mod registry;
 mod relay;
 mod stand;
 mod verbs;

@@ -9,3 +9,4 @@ mod plugins;
 mod sessions;
 mod support;
 mod users;
+mod workspaces;

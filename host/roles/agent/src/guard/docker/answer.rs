@@ -72,7 +72,7 @@ struct InspectedImage {
     repo_digests: Vec<String>,
     #[serde(default)]
     size: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     created: String,
     #[serde(default, deserialize_with = "null_is_empty")]
     config: ImageConfig,

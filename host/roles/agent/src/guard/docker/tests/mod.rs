@@ -5,6 +5,7 @@ mod allow_list;
 mod answers;
 mod creation;
 mod properties;
+mod pulling;
 
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
