@@ -9,7 +9,7 @@ use gatewright_ports::{AgentControl as _, AgentError};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::stand::{COMMAND, IMAGE, PASSWORD, Stand, session, soon, spec};
+use crate::stand::{FENCE, COMMAND, IMAGE, PASSWORD, Stand, session, soon, spec};
 use crate::witness::{Kind, on_each_engine};
 
 on_each_engine!(
@@ -83,11 +83,11 @@ fn engine(kind: Kind, arguments: &[&str]) {
 
 async fn checked(stand: &Stand, spec: SessionSpec) -> Vec<Finding> {
     let (agent, session) = (&stand.agent, spec.session);
-    soon(agent.create(spec)).await.unwrap();
-    soon(agent.start(session)).await.unwrap();
+    soon(agent.create(spec, FENCE)).await.unwrap();
+    soon(agent.start(session, FENCE)).await.unwrap();
     soon(agent.wait_ready(session)).await.unwrap();
-    let found = soon(agent.check(session, SecretString::from(PASSWORD))).await.unwrap();
-    soon(agent.destroy(session)).await.unwrap();
+    let found = soon(agent.check(session, SecretString::from(PASSWORD), FENCE)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
     found
 }
@@ -102,7 +102,7 @@ async fn the_terminal_keeps_all_of_it(kind: Kind) {
         ContractPart::Stop,
     ];
     assert_eq!(found, parts.map(|part| Finding { part, problem: None }));
-    let nowhere = stand.agent.check(session(), SecretString::from(PASSWORD)).await;
+    let nowhere = stand.agent.check(session(), SecretString::from(PASSWORD), FENCE).await;
     assert_eq!(nowhere, Err(AgentError::NotFound));
 }
 
@@ -178,16 +178,16 @@ async fn what_never_becomes_a_desktop_is_told_before(kind: Kind) {
 
     let image = Broken::make(kind, ":", "exit 3");
     let session = session();
-    soon(agent.create(image.spec(session))).await.unwrap();
-    soon(agent.start(session)).await.unwrap();
+    soon(agent.create(image.spec(session), FENCE)).await.unwrap();
+    soon(agent.start(session, FENCE)).await.unwrap();
     assert_eq!(soon(agent.wait_ready(session)).await, Err(AgentError::Exited { code: 3 }));
-    soon(agent.destroy(session)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
 
     let image = Broken::make(kind, ":", "exec sleep 600");
-    soon(agent.create(image.spec(session))).await.unwrap();
-    soon(agent.start(session)).await.unwrap();
+    soon(agent.create(image.spec(session), FENCE)).await.unwrap();
+    soon(agent.start(session, FENCE)).await.unwrap();
     let waited = tokio::time::timeout(Duration::from_secs(2), agent.wait_ready(session)).await;
     assert!(waited.is_err(), "{waited:?}");
-    soon(agent.destroy(session)).await.unwrap();
+    soon(agent.destroy(session, FENCE)).await.unwrap();
     stand.nothing_is_left().await;
 }
