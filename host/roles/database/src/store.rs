@@ -149,6 +149,12 @@ impl Store {
         self.0.feed.head()
     }
 
+    /// As [`Self::changes`], without what becomes of single sessions and nodes.
+    #[must_use]
+    pub fn changed_settings(&self) -> watch::Receiver<u64> {
+        self.0.feed.settings()
+    }
+
     /// What changes from now on, whoever changes it.
     #[must_use]
     pub fn hints(&self) -> Hints {

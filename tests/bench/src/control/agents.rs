@@ -33,7 +33,7 @@ pub(crate) const COMMAND: &str = "simulate-agents";
 /// Handshakes at once.
 const DIALLING: usize = 64;
 /// How long all of them may take to connect.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What the other process is told.
 #[derive(Serialize, Deserialize)]

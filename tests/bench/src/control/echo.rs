@@ -28,7 +28,7 @@ pub(crate) async fn measure(rate: f64, bytes: usize) -> anyhow::Result<f64> {
         runtime.block_on(async {
             let acceptor = TlsAcceptor::from(Arc::new(of_server.server_config(&[b"echo"])?));
             let listener = TcpListener::bind("127.0.0.1:0").await?;
-            drop(address.send(listener.local_addr()?));
+            let _other_side_waits = address.send(listener.local_addr()?);
             let mut all = Vec::new();
             for _ in 0..CONNECTIONS {
                 let (socket, _) = listener.accept().await?;

@@ -11,11 +11,10 @@ mod echo;
 mod people;
 mod server;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use gatewright_control::{ControlConfig, ControlPlane, HostEngine};
 use gatewright_core::NodeRole;
 use gatewright_database::StoreAddress;
@@ -27,10 +26,12 @@ use self::server::{Server, Usage};
 use crate::figures::{Figures, percentile};
 use crate::plugins;
 
+/// The plugin that places sessions.
+const PLACEMENT: &str = "placement-spread.wasm";
 /// Agents.
-const AGENTS: u32 = 10_000;
+const AGENTS: u32 = 1_000;
 /// Of them, those that keep a link.
-const LINKED: u32 = 1_000;
+const LINKED: u32 = 200;
 /// Between two signs of life of one: as in the product.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long each is measured.
@@ -46,11 +47,13 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     let (host, folder) = plugins::host()?;
     let mut config = ControlConfig::in_folder(folder.path());
     config.database = StoreAddress::Postgres(scratch.address());
-    config.first_plugins = Some(guests()?);
+    let placement = placement()?;
+    config.first_plugins = Some(placement.path().to_owned());
     config.passwords.admin = Some("the password of an administrator".into());
     config.passwords.demo = Some("the password of a person".into());
     let (control, _) = ControlPlane::open(config, Arc::new(HostEngine::new(host, std::collections::BTreeMap::new()))).await?;
 
+    eprintln!("control: {AGENTS} agents connect");
     let agents = Agents::start(&control, AGENTS, LINKED).await?;
     let outcome = both(figures, &control, &agents, &server).await;
     let stopped = agents.stop().await;
@@ -58,11 +61,11 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     outcome.and(stopped)
 }
 
-/// The plugins of this tree, placement among them.
-fn guests() -> anyhow::Result<PathBuf> {
-    let file = plugins::path("placement-spread.wasm");
-    ensure!(file.exists(), "{}: build the plugins first: cargo xtask guests", file.display());
-    Ok(file.parent().context("no folder")?.to_owned())
+/// A folder with the one plugin that a launch asks.
+fn placement() -> anyhow::Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join(PLACEMENT), plugins::file(PLACEMENT)?)?;
+    Ok(folder)
 }
 
 async fn both(figures: &mut Figures, control: &ControlPlane, agents: &Agents, server: &Server) -> anyhow::Result<()> {
