@@ -60,7 +60,7 @@ impl Peers {
                 let deployment = control.deployment().await?;
                 self.apply(&deployment);
                 heard(&deployment);
-                control.watch(seq).await
+                control.watch_settings(seq).await
             };
             match self.stop.run_until_cancelled(step).await {
                 None => return,

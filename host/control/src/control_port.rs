@@ -14,6 +14,7 @@ use gatewright_ports::agent_control::NodeStatus;
 use gatewright_ports::control::{Deployment, JoinRequest, Joined, PolicySnapshot, RenewRequest, SecretEntry, SessionContext};
 use gatewright_ports::{Control, ControlError};
 use secrecy::SecretString;
+use tokio::sync::watch;
 
 use crate::actor::Actor;
 use crate::error::Internal;
@@ -48,17 +49,11 @@ impl Control for ControlPlane {
     }
 
     async fn watch(&self, since: u64) -> Result<u64, ControlError> {
-        let mut head = self.0.store.changes();
-        let changed = tokio::select! {
-            () = self.0.stop.cancelled() => return Err(ControlError::Unavailable),
-            // Unequal rather than greater: a database restored from yesterday is behind its readers.
-            changed = tokio::time::timeout(WATCH, head.wait_for(|now| *now != since)) => changed,
-        };
-        match changed {
-            Ok(Ok(now)) => Ok(*now),
-            Ok(Err(_)) => Err(ControlError::Unavailable),
-            Err(_) => Ok(since),
-        }
+        self.wait_for_change(self.0.store.changes(), since).await
+    }
+
+    async fn watch_settings(&self, since: u64) -> Result<u64, ControlError> {
+        self.wait_for_change(self.0.store.changed_settings(), since).await
     }
 
     async fn policy(&self) -> Result<Arc<PolicySnapshot>, ControlError> {
@@ -128,6 +123,19 @@ impl Control for ControlPlane {
 }
 
 impl ControlPlane {
+    async fn wait_for_change(&self, mut head: watch::Receiver<u64>, since: u64) -> Result<u64, ControlError> {
+        let changed = tokio::select! {
+            () = self.0.stop.cancelled() => return Err(ControlError::Unavailable),
+            // Unequal rather than greater: a database restored from yesterday is behind its readers.
+            changed = tokio::time::timeout(WATCH, head.wait_for(|now| *now != since)) => changed,
+        };
+        match changed {
+            Ok(Ok(now)) => Ok(*now),
+            Ok(Err(_)) => Err(ControlError::Unavailable),
+            Err(_) => Ok(since),
+        }
+    }
+
     /// The entries of a session that runs. What is over has no secrets.
     async fn usable_secrets(&self, session: SessionId) -> Result<Vec<SealedSecret>, ControlError> {
         let record = self

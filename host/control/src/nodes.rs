@@ -320,7 +320,7 @@ impl ControlPlane {
             id,
             ..Deployment::default()
         };
-        for member in self.0.store.members().await? {
+        for member in self.0.store.told_members().await? {
             if member.removed_at.is_some() {
                 deployment.removed.insert(member.identity.node);
                 continue;

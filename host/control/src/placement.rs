@@ -1,16 +1,19 @@
 //! Choosing nodes: the host filters, a plugin ranks, and where it can't, the built-in strategy does.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use gatewright_core::NodeId;
-use gatewright_core::capacity::Shortage;
+use gatewright_core::capacity::{Headroom, Shortage};
 use gatewright_core::record::{Network, Node};
 use gatewright_database::SessionRecord;
 use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking};
 
 use crate::actor::Actor;
 use crate::error::Internal;
+use crate::known_nodes::Nodes;
 use crate::plane::ControlPlane;
 use crate::plugins::engine::RankError;
 
@@ -18,14 +21,21 @@ use crate::plugins::engine::RankError;
 const UNLINKED: &str = "its agent is not connected";
 /// How long a launch waits for such a link: agents dial again within that time after a web-app's start.
 const LINKING: Duration = Duration::from_secs(10);
+/// Nodes that a plugin is asked about at once: it has to answer in milliseconds. Only where it wants none of them, it is
+/// asked about the next.
+const ASKED: usize = 1_000;
+/// Nodes whose reason is kept, each by name. The others are only counted.
+const NAMED: usize = 50;
 
 /// Where a session may go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Placed {
     /// Nodes with their names, best first.
     pub(crate) order: Vec<(NodeId, String)>,
-    /// The others by name, each with its reason.
-    pub(crate) rejected: Vec<(String, String)>,
+    /// Others by name, each with its reason.
+    pub(crate) rejected: Vec<(String, Cow<'static, str>)>,
+    /// How many more there are.
+    pub(crate) unnamed: usize,
     /// What chose.
     pub(crate) by: String,
     /// There are nodes to ask, and none of them has the image.
@@ -40,32 +50,45 @@ impl Placed {
         let mut text = format!(
             "{} of {} nodes, by {}",
             self.order.len(),
-            self.order.len() + self.rejected.len(),
+            self.order.len() + self.rejected.len() + self.unnamed,
             self.by
         );
         for (name, why) in &self.rejected {
             text.push_str(&format!("; {name}: {why}"));
         }
+        if self.unnamed > 0 {
+            text.push_str(&format!("; and {} more", self.unnamed));
+        }
         text
+    }
+
+    fn reject(&mut self, name: &str, why: impl Into<Cow<'static, str>>) {
+        if self.rejected.len() < NAMED {
+            self.rejected.push((name.into(), why.into()));
+        } else {
+            self.unnamed += 1;
+        }
     }
 }
 
 /// A node that could take a session.
-pub(crate) struct RankCandidate {
-    node: Node,
+pub(crate) struct RankCandidate<'a> {
+    node: &'a Node,
+    /// What is left on it.
+    headroom: Headroom,
     /// The zone's name.
-    zone: String,
+    zone: &'a str,
     /// Whether the session's image is there.
     has_image: bool,
 }
 
-impl RankCandidate {
+impl RankCandidate<'_> {
     /// As a plugin sees it.
     fn shown(&self) -> Candidate {
-        let (node, allocatable, headroom) = (&self.node, &self.node.allocatable, &self.node.headroom);
+        let (node, allocatable, headroom) = (self.node, &self.node.allocatable, &self.headroom);
         Candidate {
             name: node.name.clone(),
-            zone: self.zone.clone(),
+            zone: self.zone.to_owned(),
             engine: node.engine.clone(),
             cpu_millicores_allocatable: allocatable.cpu_millicores,
             cpu_millicores_free: headroom.cpu_millicores,
@@ -106,10 +129,10 @@ pub(crate) fn shortage_words(shortage: Shortage) -> &'static str {
 }
 
 /// The built-in strategy: nodes that fit, those with the image first, then those with most memory left.
-pub(crate) fn built_in(record: &SessionRecord, candidates: &[RankCandidate]) -> Rank {
+pub(crate) fn built_in(record: &SessionRecord, candidates: &[RankCandidate<'_>]) -> Rank {
     let mut rank = Rank::default();
     for (index, candidate) in candidates.iter().enumerate() {
-        match candidate.node.headroom.fits(&record.session.resources) {
+        match candidate.headroom.fits(&record.session.resources) {
             Ok(()) => rank.order.push(index),
             Err(shortage) => rank.rejected.push((index, shortage_words(shortage).into())),
         }
@@ -118,8 +141,8 @@ pub(crate) fn built_in(record: &SessionRecord, candidates: &[RankCandidate]) -> 
         candidates.get(*index).map(|one| {
             (
                 std::cmp::Reverse(one.has_image),
-                std::cmp::Reverse(one.node.headroom.memory_bytes),
-                one.node.name.clone(),
+                std::cmp::Reverse(one.headroom.memory_bytes),
+                one.node.name.as_str(),
             )
         })
     };
@@ -127,72 +150,91 @@ pub(crate) fn built_in(record: &SessionRecord, candidates: &[RankCandidate]) -> 
     rank
 }
 
+/// Of many nodes those that have room and the image first, and of these each session others: the plugin is not asked about
+/// all of them.
+fn promising_first(record: &SessionRecord, candidates: &mut [RankCandidate<'_>]) {
+    let mut hasher = DefaultHasher::new();
+    record.session.id.as_uuid().hash(&mut hasher);
+    let turn = usize::try_from(hasher.finish() % candidates.len() as u64).unwrap_or(0);
+    candidates.rotate_left(turn);
+    candidates.sort_by_key(|one| !(one.has_image && one.headroom.fits(&record.session.resources).is_ok()));
+}
+
 impl ControlPlane {
     /// Ranks the nodes for a session. Where none can take it, but one is about to be linked, that is waited for.
     pub(crate) async fn place(&self, record: &SessionRecord) -> Result<Placed, Internal> {
         let mut agents = self.0.agents_changed.subscribe();
         let deadline = tokio::time::Instant::now() + LINKING;
-        loop {
-            let placed = self.place_now(record).await?;
-            if !placed.order.is_empty() || !placed.unlinked {
-                return Ok(placed);
-            }
-            if tokio::time::timeout_at(deadline, agents.changed()).await.is_err() {
-                return Ok(placed);
-            }
-        }
-    }
-
-    async fn place_now(&self, record: &SessionRecord) -> Result<Placed, Internal> {
-        let zones: HashMap<_, _> = self.0.store.zones().await?.into_iter().map(|zone| (zone.id, zone.name)).collect();
-        let mut placed = Placed::default();
-        let mut candidates = Vec::new();
-        let removed = self.0.store.removed_members().await?;
-        for node in self.0.store.nodes().await? {
-            let why_not = if removed.contains(&node.id) {
-                Some("was removed".into())
-            } else {
-                self.why_not(record, &node)
-            };
-            match why_not {
-                Some(why) => {
-                    placed.unlinked |= why == UNLINKED;
-                    placed.rejected.push((node.name, why));
-                }
-                None => candidates.push(RankCandidate {
-                    zone: zones.get(&node.zone).cloned().unwrap_or_default(),
-                    has_image: node.images.contains(&record.image),
-                    node,
-                }),
-            }
-        }
-        let zone = zones.get(&record.session.zone).cloned().unwrap_or_default();
-        let (rank, by) = self.rank(record, zone, &candidates).await?;
-        placed.by = by;
-        placed.image_missing = !candidates.is_empty() && !candidates.iter().any(|one| one.has_image);
-        placed.order = rank
-            .order
-            .iter()
-            .filter_map(|index| candidates.get(*index))
-            .map(|one| (one.node.id, one.node.name.clone()))
-            .collect();
-        for (index, why) in rank.rejected {
-            if let Some(one) = candidates.get(index) {
-                placed.rejected.push((one.node.name.clone(), why));
+        let mut placed = self.place_now(record).await?;
+        while placed.order.is_empty() {
+            // What was known of the nodes may be a moment old: nobody is turned away by that.
+            self.forget_nodes();
+            placed = self.place_now(record).await?;
+            if !placed.order.is_empty() || !placed.unlinked || tokio::time::timeout_at(deadline, agents.changed()).await.is_err() {
+                break;
             }
         }
         Ok(placed)
     }
 
+    async fn place_now(&self, record: &SessionRecord) -> Result<Placed, Internal> {
+        let zones: HashMap<_, _> = self.0.store.zones().await?.into_iter().map(|zone| (zone.id, zone.name)).collect();
+        let zone = zones.get(&record.session.zone).map(String::as_str).unwrap_or_default();
+        let removed = self.0.store.removed_members().await?;
+        let nodes = self.nodes().await?;
+        let mut placed = Placed::default();
+        let mut candidates = Vec::new();
+        for node in nodes.all() {
+            let why_not = if removed.contains(&node.id) {
+                Some("was removed".into())
+            } else {
+                self.why_not(record, &nodes, node)
+            };
+            match why_not {
+                Some(why) => {
+                    placed.unlinked |= why == UNLINKED;
+                    placed.reject(&node.name, why);
+                }
+                None => candidates.push(RankCandidate {
+                    zone,
+                    headroom: nodes.headroom(node),
+                    has_image: node.images.contains(&record.image),
+                    node,
+                }),
+            }
+        }
+        placed.image_missing = !candidates.is_empty() && !candidates.iter().any(|one| one.has_image);
+        if candidates.len() > ASKED {
+            promising_first(record, &mut candidates);
+        }
+        let mut asked = candidates.chunks(ASKED);
+        loop {
+            let some = asked.next().unwrap_or_default();
+            let (rank, by) = self.rank(record, zone, some).await?;
+            placed.by = by;
+            let found = rank.order.iter().filter_map(|index| some.get(*index));
+            placed.order = found.map(|one| (one.node.id, one.node.name.clone())).collect();
+            for (index, why) in rank.rejected {
+                if let Some(one) = some.get(index) {
+                    placed.reject(&one.node.name, why);
+                }
+            }
+            if !placed.order.is_empty() || asked.len() == 0 {
+                placed.unnamed += asked.map(<[_]>::len).sum::<usize>();
+                return Ok(placed);
+            }
+        }
+    }
+
     /// Why a node can't even be asked about.
-    fn why_not(&self, record: &SessionRecord, node: &Node) -> Option<String> {
-        let silent = self.now().since(node.seen_at);
+    fn why_not(&self, record: &SessionRecord, nodes: &Nodes, node: &Node) -> Option<Cow<'static, str>> {
+        let silent = self.now().since(nodes.seen_at(node));
         if node.zone != record.session.zone {
             Some("is in another zone".into())
         } else if silent > self.0.config.node_timeout {
-            Some(format!("was last heard of {} s ago", silent.as_secs()))
+            Some(format!("was last heard of {} s ago", silent.as_secs()).into())
         } else if let Some(why) = &node.degraded {
-            Some(format!("is degraded: {why}"))
+            Some(format!("is degraded: {why}").into())
         } else if record.network == Network::Internet && node.labels.get(Network::LABEL).is_none_or(|value| value != Network::INTERNET) {
             Some("gives sessions no network".into())
         } else if self.agent(node.id).is_none() {
@@ -202,7 +244,7 @@ impl ControlPlane {
         }
     }
 
-    async fn rank(&self, record: &SessionRecord, zone: String, candidates: &[RankCandidate]) -> Result<(Rank, String), Internal> {
+    async fn rank(&self, record: &SessionRecord, zone: &str, candidates: &[RankCandidate<'_>]) -> Result<(Rank, String), Internal> {
         let policy = self.policy_snapshot().await?;
         let chosen = policy
             .placement
@@ -217,7 +259,7 @@ impl ControlPlane {
             user: owner.name.clone(),
             groups: owner.groups.clone(),
             workspace: record.workspace_name.clone(),
-            zone,
+            zone: zone.to_owned(),
             image: record.image.clone(),
             cpu_millicores: record.session.resources.cpu_millicores,
             memory_bytes: record.session.resources.memory_bytes,
@@ -235,7 +277,7 @@ impl ControlPlane {
                 let (order, tight): (Vec<_>, Vec<_>) = rank.order.into_iter().partition(|index| {
                     candidates
                         .get(*index)
-                        .is_some_and(|one| one.node.headroom.fits(&record.session.resources).is_ok())
+                        .is_some_and(|one| one.headroom.fits(&record.session.resources).is_ok())
                 });
                 let mut rejected = rank.rejected;
                 rejected.extend(tight.into_iter().map(|index| (index, "has too little room left".to_owned())));

@@ -20,6 +20,8 @@ use tokio_util::task::TaskTracker;
 use crate::actor::Actor;
 use crate::config::ControlConfig;
 use crate::error::{Internal, OpenError};
+use crate::heartbeats::Heartbeats;
+use crate::known_nodes::KnownNodes;
 use crate::passwords::Passwords;
 use crate::plugins::engine::PluginEngine;
 use crate::random;
@@ -61,6 +63,8 @@ pub(crate) struct Inner {
     pub(crate) proxies: RwLock<Vec<Arc<dyn ProxyControl>>>,
     /// Connection proxies of other processes, by node.
     pub(crate) linked_proxies: RwLock<HashMap<NodeId, Arc<dyn ProxyControl>>>,
+    pub(crate) heartbeats: Heartbeats,
+    pub(crate) known_nodes: KnownNodes,
     /// The sessions that a task is driving, each with what tells it to look at the database again.
     pub(crate) driven: Mutex<HashMap<SessionId, CancellationToken>>,
     /// Who watches which session.
@@ -101,6 +105,7 @@ impl ControlPlane {
         plane.watch_plugin_folder().map_err(OpenError::Watch)?;
         plane.spawn(plane.clone().sweep());
         plane.spawn(plane.clone().keep_limits());
+        plane.spawn(plane.clone().keep_heartbeats());
         if plane.0.store.is_shared() {
             plane.spawn(plane.clone().follow_changes());
         }
@@ -133,6 +138,8 @@ impl ControlPlane {
             agents_changed: watch::Sender::new(0),
             proxies: RwLock::default(),
             linked_proxies: RwLock::default(),
+            heartbeats: Heartbeats::default(),
+            known_nodes: KnownNodes::default(),
             driven: Mutex::default(),
             watched: Mutex::default(),
             seen: Mutex::default(),

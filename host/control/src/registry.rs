@@ -4,7 +4,6 @@ use std::sync::{Arc, PoisonError};
 
 use gatewright_core::session::EndReason;
 use gatewright_core::{NodeId, NodeRole, SessionId, Timestamp, ZoneId};
-use gatewright_ports::agent_control::NodeStatus;
 use gatewright_ports::{AgentControl, ProxyControl};
 
 use crate::error::Internal;
@@ -92,18 +91,6 @@ impl ControlPlane {
 
     pub(crate) fn agent(&self, node: NodeId) -> Option<Arc<dyn AgentControl>> {
         self.0.agents.read().unwrap_or_else(PoisonError::into_inner).get(&node).cloned()
-    }
-
-    /// Notes what an agent says of its node.
-    pub(crate) async fn note_heartbeat(&self, status: &NodeStatus) -> Result<(), Internal> {
-        let member = self.0.store.member(status.node).await?;
-        let zone = member.map_or(self.0.zone, |member| member.identity.zone);
-        let stored = self.0.store.retry(|| async {
-            let mut write = self.0.store.begin().await?;
-            write.upsert_node(status, zone, self.now()).await?;
-            write.commit().await
-        });
-        stored.await.map_err(Internal::from)
     }
 
     /// Closes a session's streams on every proxy, as far as they answer in time.

@@ -53,22 +53,26 @@ impl Allocatable {
     /// What is left when `reserved` run here. Never negative: an operator may have lowered the limits since.
     #[must_use]
     pub fn headroom<'a>(self, reserved: impl IntoIterator<Item = &'a Resources>) -> Headroom {
-        reserved.into_iter().fold(
-            Headroom {
-                cpu_millicores: self.cpu_millicores,
-                memory_bytes: self.memory_bytes,
-                sessions: self.sessions,
-            },
-            |left, one| Headroom {
-                cpu_millicores: left.cpu_millicores.saturating_sub(u64::from(one.cpu_millicores)),
-                memory_bytes: left.memory_bytes.saturating_sub(one.memory_bytes),
-                sessions: left.sessions.saturating_sub(1),
-            },
-        )
+        let all = Headroom {
+            cpu_millicores: self.cpu_millicores,
+            memory_bytes: self.memory_bytes,
+            sessions: self.sessions,
+        };
+        reserved.into_iter().fold(all, Headroom::without)
     }
 }
 
 impl Headroom {
+    /// What is left when one more runs here.
+    #[must_use]
+    pub fn without(self, one: &Resources) -> Self {
+        Self {
+            cpu_millicores: self.cpu_millicores.saturating_sub(u64::from(one.cpu_millicores)),
+            memory_bytes: self.memory_bytes.saturating_sub(one.memory_bytes),
+            sessions: self.sessions.saturating_sub(1),
+        }
+    }
+
     /// Whether `wanted` fits.
     ///
     /// # Errors

@@ -59,6 +59,15 @@ pub trait Control: Send + Sync {
     /// [`ControlError::Unavailable`]: whoever is staler than 60 s admits nobody.
     async fn watch(&self, since: u64) -> Result<u64, ControlError>;
 
+    /// As [`Self::watch`], for whoever does not go by single sessions and nodes: what becomes of those wakes nobody here. Its
+    /// numbers are its own.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    async fn watch_settings(&self, since: u64) -> Result<u64, ControlError> {
+        self.watch(since).await
+    }
+
     /// Rules, active plugins and providers, as one consistent snapshot.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::path::{Path, absolute};
 use anyhow::{Context as _, Result};
 
 use crate::engine::{Engine, Preference};
+use crate::postgres::Postgres;
 use crate::process::Run;
 use crate::setup::{self, Purpose};
 use crate::workspace::Workspace;
@@ -24,8 +25,9 @@ pub(crate) fn run(workspace: &Workspace, json: Option<&Path>, rest: &[String]) -
     Run::cargo().arg("build").args(packages).dir(workspace.root()).run()?;
 
     let release = workspace.target().join("release");
-    let mut bench = engine
-        .known_to(Run::new(release.join("gatewright-bench")))
+    let server = Postgres::obtain()?;
+    let mut bench = server
+        .known_to(engine.known_to(Run::new(release.join("gatewright-bench"))))
         .env("GATEWRIGHT_BIN", release.join("gatewright"))
         .env("GATEWRIGHT_GUESTS_DIR", workspace.target().join("guests"))
         .env("GATEWRIGHT_WEB_DIST", workspace.join("web/dist"));

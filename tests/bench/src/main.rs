@@ -6,6 +6,7 @@
 
 mod bare;
 mod client;
+mod control;
 mod crowd;
 mod figures;
 mod files;
@@ -30,7 +31,7 @@ struct Arguments {
     /// Write the figures as one flat JSON object.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only what begins with this: plugins, files, streams, swap, start, relay.
+    /// Only what begins with this: plugins, files, streams, control, swap, start, relay.
     #[arg(long)]
     only: Option<String>,
 }
@@ -40,10 +41,18 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("compile-component") {
         return gatewright_plugin_host::compile_child_main();
     }
-    let arguments = Arguments::parse();
+    // And the agents that it simulates.
+    let simulating = std::env::args().nth(1).as_deref() == Some(control::COMMAND);
+    let work = async {
+        if simulating {
+            control::child().await
+        } else {
+            run(&Arguments::parse()).await
+        }
+    };
     match tokio::runtime::Runtime::new()
         .map_err(Into::into)
-        .and_then(|rt| rt.block_on(run(&arguments)))
+        .and_then(|runtime| runtime.block_on(work))
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -64,6 +73,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     if wanted("streams") {
         streams::measure(&mut figures).await?;
+    }
+    if wanted("control") {
+        control::measure(&mut figures).await?;
     }
     if wanted("swap") {
         swap::measure(&mut figures).await?;

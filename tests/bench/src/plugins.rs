@@ -34,11 +34,16 @@ pub(crate) fn host() -> anyhow::Result<(Arc<PluginHost>, tempfile::TempDir)> {
     Ok((Arc::new(host), cache))
 }
 
-/// The file of a plugin that is built from this tree.
-pub(crate) fn file(name: &str) -> anyhow::Result<Vec<u8>> {
+/// Where a plugin that is built from this tree is.
+pub(crate) fn path(name: &str) -> PathBuf {
     let dir = std::env::var_os("GATEWRIGHT_GUESTS_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests"), PathBuf::from);
-    let path = dir.join(name);
+    dir.join(name)
+}
+
+/// Its bytes.
+pub(crate) fn file(name: &str) -> anyhow::Result<Vec<u8>> {
+    let path = path(name);
     std::fs::read(&path).with_context(|| format!("{}: build the plugins first: cargo xtask guests", path.display()))
 }
 

@@ -25,6 +25,29 @@ pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// Processor time of children that have ended, in hundredths of a second.
+pub(crate) fn ended_children(pid: u32) -> anyhow::Result<Duration> {
+    const TICK: Duration = Duration::from_millis(10);
+    let fields = stat(pid)?;
+    // cutime and cstime: proc(5), counted behind the name.
+    let ticks: u32 = fields
+        .iter()
+        .skip(13)
+        .take(2)
+        .map(|ticks| ticks.parse::<u32>())
+        .sum::<Result<_, _>>()?;
+    Ok(TICK * ticks)
+}
+
+/// The processes that a process has started and that still run.
+pub(crate) fn children(of: u32) -> anyhow::Result<Vec<u32>> {
+    let all = std::fs::read_dir("/proc")?.flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    Ok(pids
+        .filter(|pid| stat(*pid).is_ok_and(|fields| fields.get(1).is_some_and(|parent| *parent == of.to_string())))
+        .collect())
+}
+
 /// Resident memory of a process, in MiB.
 pub(crate) fn rss_mib(pid: u32) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;

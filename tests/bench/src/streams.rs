@@ -62,10 +62,8 @@ impl Speed {
 
 /// Of a stream, and of TLS alone.
 async fn rounds(tasks: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<(Speed, Speed)> {
-    let made = InternalCa::create(SystemTime::now())?;
-    let ca = InternalCa::load(&made.certificate_pem, &made.key_pem, SystemTime::now())?;
-    let (proxy, agent) = (node(NodeRole::ConnectionProxy), node(NodeRole::Agent));
-    let (of_proxy, of_agent) = (credentials(&ca, &proxy)?, credentials(&ca, &agent)?);
+    let (of_proxy, of_agent) = pair(NodeRole::ConnectionProxy, NodeRole::Agent)?;
+    let (proxy, agent) = (of_proxy.current().identity().clone(), of_agent.current().identity().clone());
     let streams = linked(tasks, stop, (&proxy, &of_proxy), (&agent, &of_agent)).await?;
     let (mut stream, mut bare) = (Speed::default(), Speed::default());
     for _ in 0..ROUNDS {
@@ -137,6 +135,13 @@ impl Links for Linked {
     }
 
     fn gone(&self, _: &Channel) {}
+}
+
+/// Two nodes of one deployment.
+pub(crate) fn pair(one: NodeRole, other: NodeRole) -> anyhow::Result<(Arc<LiveCredentials>, Arc<LiveCredentials>)> {
+    let made = InternalCa::create(SystemTime::now())?;
+    let ca = InternalCa::load(&made.certificate_pem, &made.key_pem, SystemTime::now())?;
+    Ok((credentials(&ca, &node(one))?, credentials(&ca, &node(other))?))
 }
 
 fn node(role: NodeRole) -> NodeIdentity {

@@ -1,7 +1,10 @@
 //! Asking for a session, and asking for its end.
 
+use std::collections::BTreeSet;
+
+use gatewright_core::record::Node;
 use gatewright_core::session::EndReason;
-use gatewright_core::{SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
+use gatewright_core::{NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
 use gatewright_database::{Constraint, NewSession, SessionRecord, StoreError, Write};
 use uuid::Uuid;
 
@@ -118,18 +121,25 @@ impl ControlPlane {
     }
 
     /// Where a session is to run: near its person, else with the control plane, else wherever a node lives.
-    async fn launch_zone(&self, wished: Option<ZoneId>) -> Result<ZoneId, StoreError> {
-        let nodes = self.0.store.nodes().await?;
+    async fn launch_zone(&self, wished: Option<ZoneId>) -> Result<ZoneId, Internal> {
         let removed = self.0.store.removed_members().await?;
-        let living: Vec<ZoneId> = nodes
-            .iter()
-            .filter(|node| !removed.contains(&node.id) && self.now().since(node.seen_at) <= self.0.config.node_timeout)
-            .map(|node| node.zone)
-            .collect();
+        let mut living = self.living_zones(&removed).await?;
+        if living.is_empty() {
+            // The first node may have come by another web-app, just now.
+            self.forget_nodes();
+            living = self.living_zones(&removed).await?;
+        }
         let preferred = [wished, Some(self.0.zone)].into_iter().flatten();
         let found = preferred.chain(living.iter().copied()).find(|zone| living.contains(zone));
         // None lives: the message is the same for every zone.
         Ok(found.or(wished).unwrap_or(self.0.zone))
+    }
+
+    /// The zones with a node that lives.
+    async fn living_zones(&self, removed: &BTreeSet<NodeId>) -> Result<BTreeSet<ZoneId>, Internal> {
+        let nodes = self.nodes().await?;
+        let lives = |node: &&Node| !removed.contains(&node.id) && self.now().since(nodes.seen_at(node)) <= self.0.config.node_timeout;
+        Ok(nodes.all().iter().filter(lives).map(|node| node.zone).collect())
     }
 
     async fn requested_before(&self, user: UserId, key: Option<Uuid>) -> Result<Option<SessionRecord>, StoreError> {

@@ -62,17 +62,10 @@ impl ControlPlane {
     pub(crate) async fn reconcile(&self, node: NodeId) -> Result<(), ReconcileError> {
         let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
         // Read before the list: a session that becomes ready while the agent lists is none that lost its container.
-        let ready: Vec<_> = self
-            .0
-            .store
-            .open_sessions()
-            .await?
-            .into_iter()
-            .filter(|one| one.session.state == SessionState::Ready && one.session.node == Some(node))
-            .collect();
+        let open = self.0.store.open_sessions_on(node).await?;
         let listed: HashMap<SessionId, OwnedSession> = agent.list().await?.into_iter().map(|one| (one.session, one)).collect();
 
-        for record in ready {
+        for record in open.iter().filter(|one| one.session.state == SessionState::Ready) {
             match listed.get(&record.session.id).filter(|one| one.running) {
                 None => {
                     tracing::info!(session = %record.session.id, "Workspace is gone");
@@ -85,7 +78,8 @@ impl ControlPlane {
                 Some(_) => {}
             }
         }
-        for id in listed.into_keys() {
+        // What was not over before the list is none of these.
+        for id in listed.into_keys().filter(|id| !open.iter().any(|one| one.session.id == *id)) {
             // Read after the list: what is final now was never to be created later.
             match self.0.store.session(id).await? {
                 Some(record) if record.session.state.is_final() => {

@@ -128,7 +128,7 @@ impl ControlPlane {
 
         let mut nodes: VecDeque<(NodeId, String)> = placed.order.iter().cloned().collect();
         hooks.before(Step::Reserve, id).await?;
-        let (mut node, password) = self.reserve(record, &mut nodes, &placed, lease).await?;
+        let (mut node, password) = self.reserve(record, &mut nodes, placed, lease).await?;
         hooks.after(Step::Reserve, id).await?;
 
         self.advance(id, SessionState::Reserved, SessionState::Creating, lease).await?;
@@ -186,19 +186,33 @@ impl ControlPlane {
         &self,
         record: &SessionRecord,
         nodes: &mut VecDeque<(NodeId, String)>,
-        placed: &Placed,
+        mut placed: Placed,
         lease: &Lease,
     ) -> Result<(NodeId, SecretString), Stopped> {
         let id = record.session.id;
         let password = random::password(DESKTOP_PASSWORD);
         let secret: SealedSecret = self.0.vault.seal(DESKTOP_LABEL, id, DESKTOP_SERVICE, &password, self.now())?;
         let mut detail = placed.summary();
-        while let Some((node, name)) = nodes.pop_front() {
+        let mut ranked_again = placed.order.is_empty();
+        loop {
+            let Some((node, name)) = nodes.pop_front() else {
+                if ranked_again {
+                    break;
+                }
+                // Others were faster everywhere, and what they left meanwhile was not looked at yet.
+                ranked_again = true;
+                self.forget_nodes();
+                placed = self.place(record).await?;
+                nodes.extend(placed.order.iter().cloned());
+                detail = placed.summary();
+                continue;
+            };
             let mut write = self.begin_as(lease).await?;
             match write.reserve(id, node, self.now(), &detail).await? {
                 Reservation::Taken => {
                     write.insert_secret(&secret).await?;
                     write.commit().await?;
+                    self.promised(node, record.session.resources);
                     self.publish(id).await;
                     return Ok((node, password));
                 }

@@ -63,6 +63,8 @@ impl Hints {
 #[derive(Clone)]
 pub(crate) struct Feed {
     head: watch::Sender<u64>,
+    /// The same without what becomes of single sessions and nodes.
+    settings: watch::Sender<u64>,
     hints: broadcast::Sender<Hint>,
     /// Set on PostgreSQL: there is something to read, and others are to be woken.
     committed: Option<Arc<Notify>>,
@@ -72,6 +74,7 @@ impl Feed {
     pub(crate) fn new(shared: bool) -> Self {
         Self {
             head: watch::Sender::new(0),
+            settings: watch::Sender::new(0),
             hints: broadcast::Sender::new(BEHIND),
             committed: shared.then(Arc::default),
         }
@@ -81,12 +84,17 @@ impl Feed {
         self.head.subscribe()
     }
 
+    pub(crate) fn settings(&self) -> watch::Receiver<u64> {
+        self.settings.subscribe()
+    }
+
     pub(crate) fn hints(&self) -> Hints {
         Hints(self.hints.subscribe())
     }
 
     pub(crate) fn begin_at(&self, head: u64) {
         self.head.send_replace(head);
+        self.settings.send_replace(head);
     }
 
     /// A transaction with changes was committed here.
@@ -102,18 +110,31 @@ impl Feed {
         let Some(newest) = changes.iter().map(|(seq, _)| *seq).max() else {
             return;
         };
+        let single = |hint: &Hint| {
+            matches!(
+                hint,
+                Hint::Changed {
+                    kind: ChangeKind::Session | ChangeKind::Node,
+                    ..
+                }
+            )
+        };
+        let settings = changes.iter().any(|(_, hint)| !single(hint));
         for (_, hint) in changes {
             // Nobody need be listening.
             let _listeners = self.hints.send(hint);
         }
         // A change that became visible late has to move the head as well.
         self.head.send_modify(|head| *head = newest.max(*head + 1));
+        if settings {
+            self.settings.send_modify(|head| *head = newest.max(*head + 1));
+        }
     }
 
     fn resync(&self, head: Option<u64>) {
         let _listeners = self.hints.send(Hint::Resync);
         if let Some(head) = head {
-            self.head.send_replace(head);
+            self.begin_at(head);
         }
     }
 }

@@ -27,7 +27,7 @@ pub use repo::events::{ChainReport, EventFilter, EventKind, StoredEvent};
 pub use repo::leases::{Lease, SESSION_LEASES, session_lease};
 pub use repo::logins::LoginRecord;
 pub use repo::members::{JoinTokenRecord, MemberRecord};
-pub use repo::nodes::NodeRecord;
+pub use repo::nodes::{NodeRecord, Sign, status_digest};
 pub use repo::plugins::{PluginRecord, VersionRecord, VersionState};
 pub use repo::policy::{ProviderPurpose, RuleRecord};
 pub use repo::secrets::SealedSecret;

@@ -149,6 +149,12 @@ impl Store {
         self.0.feed.head()
     }
 
+    /// As [`Self::changes`], without what becomes of single sessions and nodes.
+    #[must_use]
+    pub fn changed_settings(&self) -> watch::Receiver<u64> {
+        self.0.feed.settings()
+    }
+
     /// What changes from now on, whoever changes it.
     #[must_use]
     pub fn hints(&self) -> Hints {
@@ -161,12 +167,19 @@ impl Store {
     /// `Unavailable`.
     pub async fn newest_change(&self, kinds: &[ChangeKind]) -> Result<u64, StoreError> {
         let mut newest = 0;
-        for kind in kinds {
+        // Four at once: a policy is made of as many, and each decision asks whether it is the newest.
+        for four in kinds.chunks(4) {
+            let kind = |at| four.get(at).or(four.first()).map_or("", |kind: &ChangeKind| kind.as_str());
             let (seq,): (Option<i64>,) = sql!(
                 fetch_one,
                 self.reader(),
-                "SELECT max(seq) FROM changes WHERE kind = $1",
-                kind.as_str()
+                "SELECT max(seq) FROM (SELECT max(seq) AS seq FROM changes WHERE kind = $1 \
+                 UNION ALL SELECT max(seq) FROM changes WHERE kind = $2 UNION ALL SELECT max(seq) FROM changes WHERE kind = $3 \
+                 UNION ALL SELECT max(seq) FROM changes WHERE kind = $4) AS newest",
+                kind(0),
+                kind(1),
+                kind(2),
+                kind(3)
             )?;
             newest = newest.max(crate::convert::to_u64(seq.unwrap_or(0), "change")?);
         }

@@ -130,7 +130,11 @@ impl Control for GuardedControl {
 
     async fn watch(&self, since: u64) -> Result<u64, ControlError> {
         self.caller.may(Method::Watch, About::All)?;
-        self.control.watch(since).await
+        match &self.caller {
+            // Who ends a session's streams has to hear of it; for the others, of which there may be many, it is noise.
+            Caller::Node(node) if !node.has(NodeRole::ConnectionProxy) => self.control.watch_settings(since).await,
+            _ => self.control.watch(since).await,
+        }
     }
 
     async fn policy(&self) -> Result<Arc<PolicySnapshot>, ControlError> {

@@ -9,7 +9,7 @@ use gatewright_ports::{AgentControl as _, AgentError};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::stand::{FENCE, COMMAND, IMAGE, PASSWORD, Stand, session, soon, spec};
+use crate::stand::{COMMAND, FENCE, IMAGE, PASSWORD, Stand, session, soon, spec};
 use crate::witness::{Kind, on_each_engine};
 
 on_each_engine!(

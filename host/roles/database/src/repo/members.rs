@@ -89,6 +89,20 @@ impl Store {
         rows.into_iter().map(MemberRecord::try_from).collect()
     }
 
+    /// The members that others have to know: who is dialled, who signs tickets, who was removed.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn told_members(&self) -> Result<Vec<MemberRecord>, StoreError> {
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
+            "SELECT id, name, zone_id, roles, address, ticket_key, joined_at, removed_at FROM members \
+             WHERE removed_at IS NOT NULL OR address IS NOT NULL OR ticket_key IS NOT NULL ORDER BY name, joined_at"
+        )?;
+        rows.into_iter().map(MemberRecord::try_from).collect()
+    }
+
     /// The members that were removed.
     ///
     /// # Errors

@@ -1,17 +1,18 @@
 //! Nodes, as their heartbeats leave them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gatewright_core::capacity::{Allocatable, Resources};
 use gatewright_core::record::Node;
 use gatewright_core::{NodeId, Timestamp, ZoneId};
 use gatewright_ports::agent_control::NodeStatus;
+use sha2::{Digest as _, Sha256};
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::workspaces::resources;
 use crate::convert::{from_json, json, to_i64, to_u32, to_u64};
-use crate::sql::{Connection, sql};
+use crate::sql::{Connection, Db, sql, within};
 use crate::{ChangeKind, Store, StoreError, Write};
 
 /// A node as its last heartbeat described it.
@@ -87,6 +88,25 @@ impl NodeRecord {
             seen_at: self.seen_at,
         }
     }
+}
+
+/// A sign of life that may say nothing new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign {
+    /// Whose.
+    pub node: NodeId,
+    /// What it says, as [`status_digest`] has it.
+    pub digest: [u8; 32],
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// Stands for all that a heartbeat says.
+///
+/// # Errors
+/// `Json`.
+pub fn status_digest(status: &NodeStatus) -> Result<[u8; 32], StoreError> {
+    Ok(Sha256::digest(json(status)?).into())
 }
 
 impl Store {
@@ -169,12 +189,13 @@ impl Write {
             execute,
             self.connection(),
             "INSERT INTO nodes (id, name, zone_id, engine, runtime, allocatable_cpu_millicores, allocatable_memory_bytes, \
-             allocatable_sessions, degraded, images, labels, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             allocatable_sessions, degraded, images, labels, seen_at, status_digest) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, engine = excluded.engine, runtime = excluded.runtime, \
              allocatable_cpu_millicores = excluded.allocatable_cpu_millicores, \
              allocatable_memory_bytes = excluded.allocatable_memory_bytes, \
              allocatable_sessions = excluded.allocatable_sessions, degraded = excluded.degraded, \
-             images = excluded.images, labels = excluded.labels, seen_at = excluded.seen_at",
+             images = excluded.images, labels = excluded.labels, seen_at = excluded.seen_at, status_digest = excluded.status_digest",
             status.node.as_uuid(),
             &status.name,
             zone.as_uuid(),
@@ -186,12 +207,51 @@ impl Write {
             &status.degraded,
             json(&status.images)?,
             json(&status.labels)?,
-            at.as_micros()
+            at.as_micros(),
+            status_digest(status)?.as_slice()
         )?;
         // A sign of life alone is no change: nobody would sleep in `watch` any more.
         if before.is_none_or(|(degraded,)| degraded != status.degraded) {
             self.changed(ChangeKind::Node, &status.node.to_string()).await?;
         }
         Ok(())
+    }
+
+    /// Notes many signs of life at once. The nodes of those that say what is known; the others need [`Self::upsert_node`].
+    ///
+    /// # Errors
+    /// `Unavailable`, `Contended`.
+    pub async fn note_signs(&mut self, signs: &[Sign]) -> Result<BTreeSet<NodeId>, StoreError> {
+        let mut noted = BTreeSet::new();
+        let Db::Postgres(on) = self.connection() else {
+            // One process has the file: few nodes, and no way to a server and back for each.
+            for sign in signs {
+                let done = sql!(
+                    execute,
+                    self.connection(),
+                    "UPDATE nodes SET seen_at = $3 WHERE id = $1 AND status_digest = $2",
+                    sign.node.as_uuid(),
+                    sign.digest.as_slice(),
+                    sign.at.as_micros()
+                )?;
+                if done > 0 {
+                    noted.insert(sign.node);
+                }
+            }
+            return Ok(noted);
+        };
+        let (mut ids, mut digests, mut times) = (Vec::new(), Vec::new(), Vec::new());
+        for sign in signs {
+            ids.push(sign.node.as_uuid());
+            digests.push(sign.digest.to_vec());
+            times.push(sign.at.as_micros());
+        }
+        let update = sqlx::query_as::<_, (Uuid,)>(
+            "UPDATE nodes SET seen_at = told.at FROM unnest($1::uuid[], $2::bytea[], $3::bigint[]) AS told (id, digest, at) \
+             WHERE nodes.id = told.id AND nodes.status_digest = told.digest RETURNING nodes.id",
+        );
+        let rows = within(update.bind(ids).bind(digests).bind(times).fetch_all(on)).await?;
+        noted.extend(rows.into_iter().map(|(id,)| NodeId::from_uuid(id)));
+        Ok(noted)
     }
 }

@@ -213,6 +213,20 @@ impl Store {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The sessions of a node that are not final, oldest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Invalid`.
+    pub async fn open_sessions_on(&self, node: NodeId) -> Result<Vec<SessionRecord>, StoreError> {
+        let rows: Vec<Row> = sql!(
+            fetch_all,
+            self.reader(),
+            select!("WHERE node_id = $1 AND state NOT IN ('ended', 'failed') ORDER BY created_at, id"),
+            node.as_uuid()
+        )?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// The states that a session went through, in order.
     ///
     /// # Errors
