@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use gatewright_agent::AllowedRequest;
+use gatewright_agent::{AllowedRequest, NetworkConfig};
 use gatewright_control::{PostgresAddress, StoreAddress};
 use gatewright_core::NodeRole;
 use gatewright_core::plugin::PluginName;
@@ -17,6 +17,8 @@ use gatewright_identity::PublicOrigin;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::network_conf::NetworkFile;
 
 /// The runtime plugins that come with the product.
 const DOCKER: &str = "runtime-docker";
@@ -94,6 +96,8 @@ pub struct AgentFile {
     /// The folder where the engine keeps images and containers, whose disk is looked at as well as that of the data folder.
     /// Default `/var/lib/docker` where it is there.
     pub engine_data_dir: Option<PathBuf>,
+    /// A network for sessions. Default: none, on which workspaces that need one are not launched here.
+    pub network: Option<NetworkFile>,
     /// Labels for placement.
     pub labels: BTreeMap<String, String>,
 }
@@ -264,6 +268,9 @@ pub struct AgentConf {
     pub disk_reserve_bytes: u64,
     /// Where the engine keeps its data.
     pub engine_data_dir: Option<PathBuf>,
+    /// How sessions reach the Internet.
+    #[serde(serialize_with = "crate::network_conf::shown")]
+    pub network: Option<NetworkConfig>,
     /// For placement.
     pub labels: BTreeMap<String, String>,
 }
@@ -442,6 +449,7 @@ impl AgentConf {
                 let usual = PathBuf::from("/var/lib/docker");
                 usual.is_dir().then_some(usual)
             }),
+            network: file.network.map(NetworkFile::checked).transpose()?,
             labels: file.labels,
         })
     }

@@ -12,6 +12,7 @@ mod here;
 mod join;
 mod links;
 mod logging;
+mod network_conf;
 mod node;
 mod node_command;
 mod peers;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatewright_core::NodeId;
 use gatewright_core::capacity::Shortage;
-use gatewright_core::record::Node;
+use gatewright_core::record::{Network, Node};
 use gatewright_database::SessionRecord;
 use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking};
 
@@ -193,6 +193,8 @@ impl ControlPlane {
             Some(format!("was last heard of {} s ago", silent.as_secs()))
         } else if let Some(why) = &node.degraded {
             Some(format!("is degraded: {why}"))
+        } else if record.network == Network::Internet && node.labels.get(Network::LABEL).is_none_or(|value| value != Network::INTERNET) {
+            Some("gives sessions no network".into())
         } else if self.agent(node.id).is_none() {
             Some(UNLINKED.into())
         } else {

@@ -1,6 +1,6 @@
 //! The workspaces that a person can launch.
 
-use gatewright_core::record::{Network, Workspace};
+use gatewright_core::record::Workspace;
 
 use crate::error::Internal;
 use crate::plane::ControlPlane;
@@ -8,10 +8,7 @@ use crate::views::WorkspaceView;
 
 /// Why a workspace can't be launched, in words for the person.
 pub(crate) fn unavailable(workspace: &Workspace) -> Option<String> {
-    if workspace.network == Network::Internet {
-        // Containers have no network yet: launching one without it would be another workspace than the card promises.
-        Some("Workspaces with internet access can't be launched yet.".into())
-    } else if !workspace.enabled {
+    if !workspace.enabled {
         Some("An administrator has switched this workspace off.".into())
     } else {
         None

@@ -71,6 +71,13 @@ pub enum Network {
     Internet,
 }
 
+impl Network {
+    /// The label of a node that has a network for sessions, and of a container that has one.
+    pub const LABEL: &'static str = "gatewright.network";
+    /// The label's value.
+    pub const INTERNET: &'static str = "internet";
+}
+
 /// A session as its user and administrators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {

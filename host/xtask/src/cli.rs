@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
+use crate::chaos::Storm;
 use crate::engine::{Engine, Podman, Preference};
 use crate::postgres::Postgres;
 use crate::process::Run;
 use crate::setup::Purpose;
 use crate::workspace::Workspace;
-use crate::{bench, fuzz, guests, images, run, setup, test, tidy, web};
+use crate::{bench, chaos, fuzz, guests, images, run, setup, test, tidy, web};
 
 /// The commands of this repository.
 #[derive(Debug, Parser)]
@@ -41,6 +42,18 @@ enum Command {
         /// Flags of the benchmark, after `--`
         #[arg(last = true)]
         rest: Vec<String>,
+    },
+    /// Kill, cut off and fill up whatever the product stands on while people work, and see that nothing is lost
+    Chaos {
+        /// For how long, in minutes
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
+        /// How many sessions are open at once
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        sessions: u32,
+        /// What chance begins with (default: another one each time)
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Build the plugins to `target/guests`
     Guests,
@@ -85,6 +98,11 @@ impl Cli {
             Command::Run { serve } => run::run(&workspace, &serve),
             Command::Test => test::run(&workspace),
             Command::Bench { json, rest } => bench::run(&workspace, json.as_deref(), &rest),
+            Command::Chaos { minutes, sessions, seed } => {
+                setup::run(Purpose::Test)?;
+                let duration = Duration::from_secs(minutes.saturating_mul(60));
+                chaos::storm(&workspace, &Storm { duration, sessions, seed })
+            }
             Command::Guests => guests::build_guests(&workspace),
             Command::Images {
                 names,

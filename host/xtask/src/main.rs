@@ -1,7 +1,8 @@
-//! The commands of this repository: `cargo xtask setup|run|test|bench|guests|images|web|postgres|tidy|fuzz`.
+//! The commands of this repository: `cargo xtask setup|run|test|bench|chaos|guests|images|web|postgres|tidy|fuzz`.
 
 mod bench;
 mod cache;
+mod chaos;
 mod cli;
 mod deny;
 mod engine;
@@ -12,6 +13,7 @@ mod interrupt;
 mod postgres;
 mod process;
 mod run;
+mod servers;
 mod setup;
 mod steps;
 mod test;

@@ -30,6 +30,8 @@ pub(crate) struct Postgres {
 
 #[derive(Debug)]
 struct Started {
+    programs: PathBuf,
+    user: User,
     folder: PathBuf,
     child: Child,
 }
@@ -43,8 +45,16 @@ impl Postgres {
         if let Some(url) = std::env::var(ENVIRONMENT).ok().filter(|url| !url.is_empty()) {
             return Ok(Self { url, started: None });
         }
+        Self::own("tests")
+    }
+
+    /// Starts a server for this purpose.
+    ///
+    /// # Errors
+    /// As [`Self::obtain`].
+    pub(crate) fn own(purpose: &str) -> Result<Self> {
         let programs = programs()?;
-        let folder = tempfile_in(Path::new("/tmp"))?;
+        let folder = tempfile_in(Path::new("/tmp"), purpose)?;
         let user = unprivileged(&folder)?;
         let data = folder.join("data");
         user.run(&programs.join("initdb"))
@@ -59,14 +69,39 @@ impl Postgres {
             .arg(&data)
             .read()
             .context("make the folder of a PostgreSQL server")?;
-        let mut started = start(&programs, &folder, &user)?;
         let url = format!("postgres:///postgres?host={}&user=gatewright", folder.display());
-        let answers = wait(&programs, &mut started);
+        let child = start(&programs, &folder, &user)?;
+        let mut started = Started {
+            programs,
+            user,
+            folder,
+            child,
+        };
+        let answers = wait(&mut started);
         let server = Self {
             url,
             started: Some(started),
         };
         answers.map(|()| server)
+    }
+
+    /// The file in which the server keeps its process id, on its first line.
+    pub(crate) fn pid_file(&self) -> Option<String> {
+        let folder = &self.started.as_ref()?.folder;
+        Some(folder.join("data/postmaster.pid").display().to_string())
+    }
+
+    /// Starts the server anew where its process has ended.
+    ///
+    /// # Errors
+    /// It does not start; the next try may: what the one before left takes a moment to be gone.
+    pub(crate) fn revive(&mut self) -> Result<()> {
+        let Some(started) = &mut self.started else { return Ok(()) };
+        if started.child.try_wait()?.is_some() {
+            started.child = start(&started.programs, &started.folder, &started.user)?;
+            wait(started)?;
+        }
+        Ok(())
     }
 
     /// A command that is told where the server is.
@@ -106,8 +141,8 @@ fn programs() -> Result<PathBuf> {
 }
 
 /// Makes a folder with a short path: a socket's path has room for some hundred bytes only.
-fn tempfile_in(parent: &Path) -> Result<PathBuf> {
-    let folder = parent.join(format!("gatewright-postgres-{}", std::process::id()));
+fn tempfile_in(parent: &Path, purpose: &str) -> Result<PathBuf> {
+    let folder = parent.join(format!("gatewright-postgres-{purpose}-{}", std::process::id()));
     // Of an earlier process with this number, which was killed.
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
@@ -117,6 +152,7 @@ fn tempfile_in(parent: &Path) -> Result<PathBuf> {
 }
 
 /// Who the server runs as.
+#[derive(Debug)]
 struct User {
     name: Option<&'static str>,
 }
@@ -167,10 +203,9 @@ impl User {
     }
 }
 
-fn start(programs: &Path, folder: &Path, user: &User) -> Result<Started> {
+fn start(programs: &Path, folder: &Path, user: &User) -> Result<Child> {
     let log = File::create(folder.join("log"))?;
-    let child = user
-        .command(&programs.join("postgres"))
+    user.command(&programs.join("postgres"))
         .arg("-D")
         .arg(folder.join("data"))
         // Only the socket: nothing on the network, and no port to collide on.
@@ -185,17 +220,13 @@ fn start(programs: &Path, folder: &Path, user: &User) -> Result<Started> {
         // Away from the terminal's group: Ctrl-C must reach what uses the server first.
         .process_group(0)
         .spawn()
-        .context("start the PostgreSQL server")?;
-    Ok(Started {
-        folder: folder.to_owned(),
-        child,
-    })
+        .context("start the PostgreSQL server")
 }
 
-fn wait(programs: &Path, started: &mut Started) -> Result<()> {
+fn wait(started: &mut Started) -> Result<()> {
     let limit = Instant::now() + START_LIMIT;
     loop {
-        let ready = Run::new(programs.join("pg_isready"))
+        let ready = Run::new(started.programs.join("pg_isready"))
             .args(["--quiet", "--dbname=postgres", "--username=gatewright", "--host"])
             .arg(&started.folder)
             .output()?;

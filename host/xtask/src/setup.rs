@@ -69,6 +69,11 @@ const PACKAGES: &[Package] = &[
         unless: &["ip"],
     },
     Package {
+        name: "nftables",
+        from: Purpose::Test,
+        unless: &["nft"],
+    },
+    Package {
         name: "podman",
         from: Purpose::Test,
         unless: &["podman"],

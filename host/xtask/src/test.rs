@@ -5,10 +5,11 @@ use anyhow::Result;
 use crate::engine::{Engine, Podman, Preference};
 use crate::postgres::Postgres;
 use crate::process::Run;
+use crate::servers::Servers;
 use crate::setup::{self, Purpose};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{deny, guests, images, tidy, web};
+use crate::{chaos, deny, guests, images, tidy, web};
 
 /// Where the browser tests are.
 const BROWSER_TESTS: &str = "tests/e2e/browser";
@@ -50,13 +51,15 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     })?;
     // Unit tests, plugins' native tests, the suites (one binary each) and doc tests.
     steps.step("cargo test", || {
-        environment(workspace, &servers, cargo())
+        servers
+            .known_to(workspace, cargo())
             .args(["test", "--workspace", "--no-fail-fast"])
             .run()
     })?;
     // Every control plane of these tests keeps its state on the server instead of in a file.
     steps.step("control plane on postgresql", || {
-        environment(workspace, &servers, cargo())
+        servers
+            .known_to(workspace, cargo())
             .env("GATEWRIGHT_TEST_STORE", "postgres")
             .args(["test", "--workspace", "--test", "control"])
             .run()
@@ -67,11 +70,14 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     })?;
     // The same scenarios once more: two processes for each role, in two zones, on the server.
     steps.step("suite with roles apart", || {
-        environment(workspace, &servers, cargo())
+        servers
+            .known_to(workspace, cargo())
             .env("GATEWRIGHT_TEST_LAYOUT", "apart")
             .args(["test", "--workspace", "--test", "suite", "--", "--skip", "apart::"])
             .run()
     })?;
+    // With engines and a server of its own: they are killed as well.
+    steps.step("chaos", || chaos::storm(workspace, &chaos::Storm::brief()))?;
     if workspace.join(BROWSER_TESTS).join("package.json").is_file() {
         steps.step("browser tests: dependencies", || web::install(workspace, BROWSER_TESTS))?;
         steps.step("browser tests", || {
@@ -79,32 +85,11 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
             let playwright = Run::new("npx")
                 .args(["--no-install", "playwright", "test"])
                 .dir(&workspace.join(BROWSER_TESTS));
-            environment(workspace, &servers, playwright).run()
+            servers.known_to(workspace, playwright).run()
         })?;
     }
     steps.step("engines and postgresql: stop", move || {
         drop(servers);
         Ok(())
     })
-}
-
-/// What tests run against.
-struct Servers {
-    docker: Engine,
-    podman: Podman,
-    postgres: Postgres,
-}
-
-/// Tells tests where the things are that they use.
-fn environment(workspace: &Workspace, servers: &Servers, run: Run) -> Run {
-    let target = workspace.target();
-    let run = servers.postgres.known_to(servers.podman.known_to(run));
-    servers
-        .docker
-        .known_to(run)
-        .env("CI", "true")
-        .env("GATEWRIGHT_GUESTS_DIR", target.join("guests"))
-        .env("GATEWRIGHT_WEB_DIST", workspace.join("web/dist"))
-        .env("GATEWRIGHT_BIN", target.join("debug/gatewright"))
-        .env("GATEWRIGHT_CHROMIUM", "/usr/bin/chromium")
 }

@@ -149,11 +149,32 @@ impl Processes {
         self.serve(home, apart, of(name)?, &[], None).await
     }
 
+    /// Drops all packets between two processes' machines.
+    pub(crate) async fn cut(&self, home: &Home, name: &str, other: &str) -> anyhow::Result<()> {
+        machine(home, name).await?.cut(&machine(home, other).await?).await
+    }
+
+    /// Lets all packets of a process's machine pass again.
+    pub(crate) async fn mend(&self, home: &Home, name: &str) -> anyhow::Result<()> {
+        machine(home, name).await?.mend().await
+    }
+
+    /// Takes those out that have ended without having been asked to, with how they ended.
+    pub(crate) fn take_ended(&mut self) -> Vec<(String, String)> {
+        let mut ended = Vec::new();
+        self.running.retain_mut(|(name, process)| match process.has_ended() {
+            Some(end) => {
+                ended.push(((*name).to_owned(), end));
+                false
+            }
+            None => true,
+        });
+        ended
+    }
+
     /// Cuts a process's cable, or plugs it in again.
     pub(crate) async fn plug(&self, home: &Home, name: &str, plugged: bool) -> anyhow::Result<()> {
-        let apart = home.apart.as_ref().context("a home for another layout")?;
-        let node = of(name)?;
-        apart.lan.machine(node.name, node.host).await?.plug(plugged).await
+        machine(home, name).await?.plug(plugged).await
     }
 
     /// Runs the product's command line beside the first web-app, as its operator does.
@@ -251,6 +272,12 @@ async fn reported(home: &Home, began: Timestamp) -> anyhow::Result<()> {
         ensure!(Instant::now() < deadline, "the agents do not report: {nodes:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+async fn machine(home: &Home, name: &str) -> anyhow::Result<Machine> {
+    let apart = home.apart.as_ref().context("a home for another layout")?;
+    let node = of(name)?;
+    apart.lan.machine(node.name, node.host).await
 }
 
 fn of(name: &str) -> anyhow::Result<&'static Node> {

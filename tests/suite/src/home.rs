@@ -82,8 +82,15 @@ impl Home {
         *self.survivors.lock().unwrap_or_else(PoisonError::into_inner) = Some(processes);
     }
 
+    /// The address of the database server's database.
+    pub fn database_url(&self) -> anyhow::Result<String> {
+        let apart = self.apart.as_ref().context("the database is a file")?;
+        Ok(apart.database.url().to_owned())
+    }
+
     /// The data folder of the process of this name, which is its role where it stands apart.
-    pub(crate) fn data_dir(&self, process: &str) -> PathBuf {
+    #[must_use]
+    pub fn data_dir(&self, process: &str) -> PathBuf {
         match self.apart {
             None => self.path().to_owned(),
             Some(_) => self.path().join(process),

@@ -4,6 +4,10 @@
 use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
+use crate::root::root_command;
+
+/// The table of what is dropped.
+const FILTER: &str = "suite";
 /// How many networks may be there at once.
 const NETWORKS: u8 = 250;
 
@@ -96,6 +100,36 @@ impl Machine {
         command
     }
 
+    /// Drops every packet to and from another machine, by the kernel's own filter: neither is told.
+    pub(crate) async fn cut(&self, other: &Self) -> anyhow::Result<()> {
+        let rules = format!(
+            "table ip {FILTER} {{\n\
+             chain in {{ type filter hook input priority 0; ip saddr {0} drop; }}\n\
+             chain out {{ type filter hook output priority 0; ip daddr {0} drop; }}\n}}",
+            other.address
+        );
+        self.nft(&rules).await
+    }
+
+    /// Lets all packets pass again.
+    pub(crate) async fn mend(&self) -> anyhow::Result<()> {
+        self.nft(&format!("delete table ip {FILTER}")).await
+    }
+
+    async fn nft(&self, rules: &str) -> anyhow::Result<()> {
+        let inside = format!("--net=/run/netns/{}", self.namespace);
+        let done = Command::from(root_command("nsenter"))
+            .args([&inside, "nft", rules])
+            .output()
+            .await?;
+        ensure!(
+            done.status.success(),
+            "nft (Debian package nftables): {}",
+            String::from_utf8_lossy(&done.stderr).trim()
+        );
+        Ok(())
+    }
+
     /// Cuts its cable, or plugs it in again.
     pub(crate) async fn plug(&self, plugged: bool) -> anyhow::Result<()> {
         let parts: Vec<&str> = self.address.split('.').collect();
@@ -116,18 +150,9 @@ impl Drop for Lan {
     }
 }
 
-fn arguments<'a>(arguments: &[&'a str]) -> (&'static str, Vec<&'a str>) {
-    if rustix::process::geteuid().is_root() {
-        ("ip", arguments.to_vec())
-    } else {
-        ("sudo", ["-n", "ip"].into_iter().chain(arguments.iter().copied()).collect())
-    }
-}
-
 async fn ip(command: &[&str]) -> anyhow::Result<()> {
-    let (program, arguments) = arguments(command);
-    let done = Command::new(program)
-        .args(arguments)
+    let done = Command::from(root_command("ip"))
+        .args(command)
         .output()
         .await
         .context("ip can't be run: install the Debian package iproute2")?;
@@ -143,8 +168,7 @@ async fn ip(command: &[&str]) -> anyhow::Result<()> {
 /// In a destructor there is nobody to tell but the person at the terminal.
 #[expect(clippy::print_stderr, reason = "a destructor of a test harness")]
 fn take_down(command: &[&str]) {
-    let (program, arguments) = arguments(command);
-    let done = std::process::Command::new(program).args(arguments).output();
+    let done = root_command("ip").args(command).output();
     if !done.as_ref().is_ok_and(|done| done.status.success()) {
         eprintln!("ip {} failed: {done:?}", command.join(" "));
     }

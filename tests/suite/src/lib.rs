@@ -12,6 +12,7 @@ mod lan;
 mod person;
 mod process;
 mod product;
+mod root;
 mod toy_engine;
 
 pub use desktop::{Closed, Desktop, Heard, Socket};
@@ -21,4 +22,5 @@ pub use files::Files;
 pub use home::{Home, Layout};
 pub use person::Person;
 pub use product::{Hook, Product};
+pub use root::root_command;
 pub use toy_engine::ToyEngine;

@@ -77,12 +77,17 @@ impl Person {
         success(self.request(Method::POST, path).json(body).send().await?).await
     }
 
-    /// Asks for a session of the workspace of this name. Its id.
-    pub async fn request_session(&self, workspace: &str) -> anyhow::Result<String> {
+    /// The id of the workspace of this name.
+    pub async fn workspace(&self, name: &str) -> anyhow::Result<String> {
         let workspaces = self.get("/api/v1/workspaces").await?;
         let items = workspaces.get("items").and_then(Value::as_array).context("no items")?;
-        let found = items.iter().find(|item| text(item, "name") == workspace);
-        let id = text(found.with_context(|| format!("no workspace {workspace}"))?, "id").to_owned();
+        let found = items.iter().find(|item| text(item, "name") == name);
+        Ok(text(found.with_context(|| format!("no workspace {name}"))?, "id").to_owned())
+    }
+
+    /// Asks for a session of the workspace of this name. Its id.
+    pub async fn request_session(&self, workspace: &str) -> anyhow::Result<String> {
+        let id = self.workspace(workspace).await?;
         let session = self.post("/api/v1/sessions", &json!({ "workspace_id": id })).await?;
         Ok(text(&session, "id").to_owned())
     }

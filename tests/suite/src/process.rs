@@ -59,6 +59,15 @@ impl Process {
         Some(pid)
     }
 
+    /// How it ended, where nobody asked it to.
+    pub(crate) fn has_ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok()??;
+        let log = self.log();
+        let last: Vec<&str> = log.lines().rev().take(5).collect();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        Some(format!("{status}; it logged at last:\n{}", last.join("\n")))
+    }
+
     /// What it logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
+use gatewright_core::UserId;
 use tokio::process::Command;
 
 use crate::apart::{DRIVER, Processes, Start};
@@ -78,8 +79,12 @@ impl Product {
     /// Starts in an empty home with the roles in processes of their own, whatever layout is chosen; its engine is of that
     /// kind.
     pub async fn start_apart(kind: EngineKind) -> anyhow::Result<Self> {
-        let home = Arc::new(Home::of(Layout::Apart).await?);
-        Self::start_program_on(&binary()?, home, Engine::connect_to(kind).await?, None, &[]).await
+        Self::start_apart_in(Arc::new(Home::of(Layout::Apart).await?), kind, &[]).await
+    }
+
+    /// The same in a home of that layout, with more arguments for `serve`.
+    pub async fn start_apart_in(home: Arc<Home>, kind: EngineKind, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_program_on(&binary()?, home, Engine::connect_to(kind).await?, None, arguments).await
     }
 
     /// Starts in an empty home, in one process, with this configuration file, which names its engine. The engine that
@@ -149,6 +154,28 @@ impl Product {
         Person::login(entrance, name, password.context("no such seeded person")?).await
     }
 
+    /// So many people of the seeded `demo`'s groups, with that one's password, each logged in.
+    pub async fn like_demo(&self, count: u32) -> anyhow::Result<Vec<Person>> {
+        let store = self.home.store().await?;
+        let demo = store.user_by_name("demo").await?.context("no demo")?;
+        let groups = store.groups_of(demo.user.id).await?;
+        let password = self.passwords.iter().find(|(known, _)| known == "demo").context("no password")?;
+        let mut people = Vec::new();
+        for number in 0..count {
+            let mut record = demo.clone();
+            record.user.id = UserId::from_uuid(uuid::Uuid::now_v7());
+            record.user.name = format!("demo-{number}");
+            let mut write = store.begin().await?;
+            write.insert_user(&record).await?;
+            for group in &groups {
+                write.join_group(record.user.id, group.id).await?;
+            }
+            write.commit().await?;
+            people.push(Person::login(&self.entrance, &record.user.name, &password.1).await?);
+        }
+        Ok(people)
+    }
+
     /// The engine that its sessions run on.
     #[must_use]
     pub fn engine(&self) -> &Engine {
@@ -159,6 +186,12 @@ impl Product {
     #[must_use]
     pub fn home(&self) -> &Home {
         &self.home
+    }
+
+    /// The same, for whoever works beside it.
+    #[must_use]
+    pub fn shared_home(&self) -> Arc<Home> {
+        Arc::clone(&self.home)
     }
 
     /// The data folder of the connection proxy.
@@ -198,6 +231,26 @@ impl Product {
     /// Kills one process of those that stand apart.
     pub async fn kill_one(&mut self, name: &str) -> anyhow::Result<()> {
         self.apart_mut()?.take(name)?.kill().await
+    }
+
+    /// Asks one process of those that stand apart to stop, and waits.
+    pub async fn stop_one(&mut self, name: &str) -> anyhow::Result<()> {
+        self.apart_mut()?.take(name)?.stop().await
+    }
+
+    /// The processes that ended without having been asked to, and how. They can be started again.
+    pub fn ended_by_themselves(&mut self) -> Vec<(String, String)> {
+        self.apart_mut().map(Processes::take_ended).unwrap_or_default()
+    }
+
+    /// Drops all packets between the machines of two processes that stand apart.
+    pub async fn cut(&self, name: &str, other: &str) -> anyhow::Result<()> {
+        self.apart()?.cut(&self.home, name, other).await
+    }
+
+    /// Lets all packets of that machine pass again.
+    pub async fn mend(&self, name: &str) -> anyhow::Result<()> {
+        self.apart()?.mend(&self.home, name).await
     }
 
     /// Starts it again.

@@ -15,13 +15,14 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::calls::Calls;
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, EngineLanguage};
 use crate::endpoint::GuardedEngine;
 use crate::engine::Engine;
 use crate::fences::Fences;
 use crate::files;
 use crate::folder::{FolderError, Folders};
 use crate::guard::WORKSPACE_UID;
+use crate::network::Network;
 use crate::status::Watcher;
 use crate::streams;
 use crate::turns::Turns;
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) folders: Arc<Folders>,
     pub(crate) fences: Arc<Fences>,
     pub(crate) watcher: Watcher,
+    /// Where sessions can have one, and else why not.
+    pub(crate) network: Arc<Result<Network, String>>,
     pub(crate) turns: Turns,
     /// The steps that run now.
     pub(crate) tasks: TaskTracker,
@@ -81,7 +84,8 @@ impl Agent {
         let engine = Engine::new(config.engine.clone(), config.language.clone());
         let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
         let calls = Arc::new(Calls::new(Arc::clone(&config), Arc::clone(&plugins), engine));
-        let watcher = Watcher::new(Arc::clone(&config), plugins, Arc::clone(&calls));
+        let network = Arc::new(open_network(&config));
+        let watcher = Watcher::new(Arc::clone(&config), plugins, Arc::clone(&calls), Arc::clone(&network));
         Ok(Self {
             inner: Arc::new(Inner {
                 config,
@@ -89,6 +93,7 @@ impl Agent {
                 folders: Arc::new(folders),
                 fences: Arc::new(fences),
                 watcher,
+                network,
                 turns: Turns::default(),
                 tasks: TaskTracker::new(),
                 stopping: CancellationToken::new(),
@@ -113,6 +118,9 @@ impl Agent {
                     continue;
                 }
                 _ = ticks.tick() => {}
+            }
+            if let Ok(network) = self.inner.network.as_ref() {
+                network.watch().await;
             }
             let beat = async {
                 let status = self.inner.watcher.status().await;
@@ -141,6 +149,20 @@ impl Agent {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
+}
+
+/// The network for sessions, or why there is none.
+fn open_network(config: &AgentConfig) -> Result<Network, String> {
+    let Some(network) = &config.network else {
+        return Err("this node gives sessions no network".into());
+    };
+    if matches!(config.language, EngineLanguage::Other(_)) {
+        return Err("this node gives sessions no network: its engine is not guarded".into());
+    }
+    Network::open(network, &config.deployment, &config.data_dir).map_err(|error| {
+        warn!(%error, "Sessions get no network");
+        format!("this node gives sessions no network: {error}")
+    })
 }
 
 impl Inner {

@@ -15,6 +15,7 @@ use gatewright_ports::control::Der;
 use crate::config::AgentConfig;
 use crate::endpoint::{CallEndpoint, GuardedEngine};
 use crate::guard::{ContainerId, CreateRules, Cut, ExecRules, SESSION_MOUNT, Scope};
+use crate::network::Wish;
 
 /// The endpoint's name in the manifests of runtime plugins.
 const ENDPOINT: &str = "engine";
@@ -86,7 +87,7 @@ impl Calls {
             shm_bytes: rules.resources.shm_bytes,
             session_folder: rules.folder.clone(),
             session_mount: SESSION_MOUNT.to_owned(),
-            labels: rules.labels(&self.config.deployment).to_vec(),
+            labels: rules.labels(&self.config.deployment),
         };
         let id = self
             .call(Scope::Create(Box::new(rules)), async |runtime, context| {
@@ -113,6 +114,12 @@ impl Calls {
             runtime.start(&context, id.as_str()).await
         })
         .await
+    }
+
+    /// Whether a container is to have a network, and its first process, as the engine itself says.
+    pub(crate) async fn wish(&self, id: &ContainerId) -> Result<Wish, AgentError> {
+        let answer = self.engine.wish(id).await;
+        answer.map_err(|error| AgentError::Engine { why: error.to_string() })
     }
 
     /// Asks a container to end, then kills it.

@@ -9,6 +9,7 @@ use gatewright_core::NodeId;
 use gatewright_core::plugin::PluginName;
 
 use crate::guard::other::AllowedRequest;
+use crate::network::NetworkConfig;
 
 /// What an agent is told when it starts. Every field needs a restart.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct AgentConfig {
     pub max_sessions: u32,
     /// How many times each core may be promised, at least 1: desktops idle most of the time.
     pub cpu_overcommit: f64,
+    /// How sessions reach the Internet. None: they get no network here.
+    pub network: Option<NetworkConfig>,
     /// For placement.
     pub labels: BTreeMap<String, String>,
     /// Time between two signs of life.

@@ -1,5 +1,6 @@
 //! What stands behind a runtime plugin's `engine` endpoint: the guard, then the engine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,13 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use gatewright_core::SessionId;
+use gatewright_core::record::Network;
 use gatewright_plugin_host::{HttpEndpoint, HttpError, HttpRequest, HttpResponse};
+use serde::Deserialize;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
 
 use crate::config::EngineLanguage;
 use crate::engine::{Engine, Reading};
-use crate::guard::{Approved, ExecId, Guard, Known, Operation, Request, Scope};
+use crate::guard::{Approved, ContainerId, ExecId, Guard, Known, Operation, Request, Scope};
+use crate::network::Wish;
 use crate::process;
 
 /// The longest that the engine may take for one request, beyond a wait that was asked for.
@@ -33,6 +37,28 @@ pub(crate) struct GuardedEngine {
     known: Mutex<Known>,
 }
 
+/// What the agent reads of a container. Both engines write it alike.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    state: State,
+    config: Config,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    #[serde(default)]
+    pid: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
 impl GuardedEngine {
     pub(crate) fn new(engine: Engine, deployment: String) -> Self {
         Self {
@@ -50,6 +76,27 @@ impl GuardedEngine {
     /// Reads or changes what the guard knows.
     pub(crate) fn known<T>(&self, with: impl FnOnce(&mut Known) -> T) -> T {
         with(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a container of ours is to have a network, and its first process. Asked by the agent: no plugin learns process ids.
+    pub(crate) async fn wish(&self, id: &ContainerId) -> Result<Wish, HttpError> {
+        let Some(target) = self.guard().await?.inspect(id) else {
+            return Ok(Wish { pid: 0, wanted: false });
+        };
+        let answer = self.engine.exchange("GET", &target, None, ANSWER_LIMIT, Reading::Whole).await?;
+        if answer.status != 200 {
+            return Err(HttpError::Protocol);
+        }
+        let seen: Inspected = serde_json::from_slice(&answer.body).map_err(|_| HttpError::Protocol)?;
+        Ok(Wish {
+            pid: seen.state.pid,
+            wanted: seen
+                .config
+                .labels
+                .unwrap_or_default()
+                .get(Network::LABEL)
+                .is_some_and(|value| value == Network::INTERNET),
+        })
     }
 
     async fn guard(&self) -> Result<Guard, HttpError> {

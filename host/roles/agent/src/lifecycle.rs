@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -81,10 +82,8 @@ impl Inner {
 
     /// See [`gatewright_ports::AgentControl::create`].
     pub(crate) async fn create(self: &Arc<Self>, spec: SessionSpec, fence: Fence) -> Result<(), AgentError> {
-        if spec.network != Network::None {
-            return Err(AgentError::NoCapacity {
-                why: "this node gives sessions no network".into(),
-            });
+        if spec.network == Network::Internet {
+            self.network()?.check().await?;
         }
         self.watcher.can_give(&spec.resources).await?;
         self.in_driven_turn(spec.session, fence, |inner, _| async move {
@@ -136,17 +135,19 @@ impl Inner {
                 why: "its number of sessions is reached".into(),
             });
         }
+        let resolv_conf = match spec.network {
+            Network::None => None,
+            Network::Internet => Some(text(self.network()?.resolv_conf())?),
+        };
         let folder = self.folders.path(session);
-        let folder = folder.to_str().ok_or_else(|| AgentError::Node {
-            why: "the data folder's path is not text".into(),
-        })?;
         self.calls
             .create(CreateRules {
                 session,
                 image: spec.image,
                 hostname: spec.hostname,
                 resources: spec.resources,
-                folder: folder.to_owned(),
+                folder: text(&folder)?,
+                resolv_conf,
             })
             .await
     }
@@ -158,7 +159,7 @@ impl Inner {
                 Ok(id) => id,
                 Err(error) => return (Memory::default(), Err(error)),
             };
-            let result = inner.calls.start(session, &id).await;
+            let result = inner.start_now(session, &id).await;
             match &result {
                 Ok(()) => info!(%session, container = %id, "Container started"),
                 Err(error) => warn!(%session, container = %id, %error, "Container was not started"),
@@ -166,6 +167,36 @@ impl Inner {
             (Memory { container: Some(id) }, result)
         })
         .await
+    }
+
+    /// A container that was promised a network runs with it or not at all.
+    async fn start_now(&self, session: SessionId, id: &ContainerId) -> Result<(), AgentError> {
+        let wanted = self.network.is_ok() && self.calls.wish(id).await?.wanted;
+        if wanted {
+            self.network()?.check().await?;
+        }
+        self.calls.start(session, id).await?;
+        if !wanted {
+            return Ok(());
+        }
+        let connected = async {
+            let pid = self.calls.wish(id).await?.pid;
+            self.network()?.connect(session, id, pid).await
+        };
+        if let Err(error) = connected.await {
+            if let Err(error) = self.calls.stop(session, id, Duration::ZERO).await {
+                warn!(%session, %error, "A container without its network still runs");
+            }
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn network(&self) -> Result<&crate::network::Network, AgentError> {
+        self.network
+            .as_ref()
+            .as_ref()
+            .map_err(|why| AgentError::NoCapacity { why: why.clone() })
     }
 
     /// See [`gatewright_ports::AgentControl::stop`].
@@ -350,4 +381,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// A path as engines are told it.
+fn text(path: &Path) -> Result<String, AgentError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| AgentError::Node {
+        why: "the data folder's path is not text".into(),
+    })
 }

@@ -1,10 +1,12 @@
 //! What the node is and can give, asked of the engine now and then.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gatewright_core::capacity::{Allocatable, Resources};
 use gatewright_core::plugin::Digest;
+use gatewright_core::record;
 use gatewright_plugin_host::{Capabilities, EnforcedLimits, PluginSlots};
 use gatewright_ports::AgentError;
 use gatewright_ports::agent_control::NodeStatus;
@@ -12,6 +14,7 @@ use gatewright_ports::agent_control::NodeStatus;
 use crate::calls::Calls;
 use crate::config::AgentConfig;
 use crate::disk;
+use crate::network::Network;
 
 /// How old an answer about the engine may be. A failure is looked at anew each time.
 const FRESH: Duration = Duration::from_secs(3);
@@ -35,17 +38,24 @@ pub(crate) struct Watcher {
     config: Arc<AgentConfig>,
     plugins: Arc<PluginSlots>,
     calls: Arc<Calls>,
+    network: Arc<Result<Network, String>>,
     seen: Mutex<Option<Seen>>,
     /// Who looks; the others wait for what it sees instead of asking the engine as well.
     looking: tokio::sync::Mutex<()>,
 }
 
 impl Watcher {
-    pub(crate) fn new(config: Arc<AgentConfig>, plugins: Arc<PluginSlots>, calls: Arc<Calls>) -> Self {
+    pub(crate) fn new(
+        config: Arc<AgentConfig>,
+        plugins: Arc<PluginSlots>,
+        calls: Arc<Calls>,
+        network: Arc<Result<Network, String>>,
+    ) -> Self {
         Self {
             config,
             plugins,
             calls,
+            network,
             seen: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
         }
@@ -68,8 +78,18 @@ impl Watcher {
             allocatable: allocatable(&self.config, seen.capabilities.as_ref()),
             degraded,
             images: seen.images,
-            labels: self.config.labels.clone(),
+            labels: self.labels(),
         }
+    }
+
+    /// The operator's labels, and whether sessions can have a network here, which only the agent knows.
+    fn labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.config.labels.clone();
+        labels.remove(record::Network::LABEL);
+        if self.network.is_ok() {
+            labels.insert(record::Network::LABEL.to_owned(), record::Network::INTERNET.to_owned());
+        }
+        labels
     }
 
     /// The engine as it is shown to administrators. What the guard does not understand says so, whatever the plugin says.

@@ -32,6 +32,10 @@ pub(crate) enum Preference {
 #[derive(Debug)]
 pub(crate) struct Engine {
     socket: PathBuf,
+    /// Where the private engine keeps everything of its own.
+    home: String,
+    /// What it is started with besides.
+    extra: &'static [&'static str],
     /// Set when this process started the engine.
     started: bool,
     /// Held while the private engine is in use, so that its starter does not stop it under another xtask.
@@ -47,11 +51,7 @@ impl Engine {
         if let Some(socket) = named_by(ENVIRONMENT)? {
             match ping(&socket) {
                 Ok(()) => {
-                    return Ok(Self {
-                        socket,
-                        started: false,
-                        in_use: None,
-                    });
+                    return Ok(Self::of_another(socket));
                 }
                 Err(error) => eprintln!(
                     "xtask: {ENVIRONMENT} names {}, which does not answer ({error}); starting an engine",
@@ -60,30 +60,64 @@ impl Engine {
             }
         }
         if preference == Preference::System && ping(Path::new(SYSTEM_SOCKET)).is_ok() {
-            return Ok(Self {
-                socket: SYSTEM_SOCKET.into(),
-                started: false,
-                in_use: None,
-            });
+            return Ok(Self::of_another(SYSTEM_SOCKET.into()));
         }
-        let socket = Path::new(&home()).join("docker.sock");
-        make_home(&home())?;
-        let _starting = crate::cache::lock(&Path::new(&home()).join("start.lock"))?;
+        Self::own(home(), &[])
+    }
+
+    /// The private engine in `home`, started with `extra` where it does not run.
+    ///
+    /// # Errors
+    /// As [`Self::obtain`].
+    pub(crate) fn own(home: String, extra: &'static [&'static str]) -> Result<Self> {
+        make_home(&home)?;
+        let folder = Path::new(&home);
+        let socket = folder.join("docker.sock");
+        let _starting = crate::cache::lock(&folder.join("start.lock"))?;
         let started = ping(&socket).is_err();
         if started {
-            start(&socket)?;
+            start(&home, &socket, extra)?;
         }
         let in_use = File::options()
             .create(true)
             .append(true)
             .mode(0o660)
-            .open(Path::new(&home()).join("users.lock"))?;
+            .open(folder.join("users.lock"))?;
         in_use.lock_shared().context("note that the engine is in use")?;
         Ok(Self {
             socket,
+            home,
+            extra,
             started,
             in_use: Some(in_use),
         })
+    }
+
+    /// One that somebody else started.
+    fn of_another(socket: PathBuf) -> Self {
+        Self {
+            socket,
+            home: String::new(),
+            extra: &[],
+            started: false,
+            in_use: None,
+        }
+    }
+
+    /// The file with the process id of the private engine.
+    pub(crate) fn pid_file(&self) -> String {
+        format!("{}/docker.pid", self.home)
+    }
+
+    /// Starts the private engine anew where its process has ended.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn revive(&self) -> Result<()> {
+        if server::has_ended(&self.pid_file()) {
+            start(&self.home, &self.socket, self.extra)?;
+        }
+        Ok(())
     }
 
     /// `unix://` and the path of its socket, as the docker command line and the product take it.
@@ -116,7 +150,7 @@ impl Drop for Engine {
                 return;
             }
         }
-        if let Err(error) = stop() {
+        if let Err(error) = stop(&self.home) {
             eprintln!("xtask: the engine was not stopped cleanly: {error:#}");
         }
     }
@@ -136,12 +170,11 @@ pub(crate) fn any_answers() -> bool {
     named_by(ENVIRONMENT).ok().flatten().is_some_and(|socket| ping(&socket).is_ok()) || ping(&own).is_ok()
 }
 
-fn start(socket: &Path) -> Result<()> {
-    let home = home();
+fn start(home: &str, socket: &Path, extra: &[&str]) -> Result<()> {
     let dockerd = process::find("dockerd").context("dockerd is missing: install the Debian package docker.io")?;
     // What an engine that was killed left behind.
     for name in ["docker.pid", "docker.sock"] {
-        let left = Path::new(&home).join(name);
+        let left = Path::new(home).join(name);
         if left.exists() && fs::remove_file(&left).is_err() {
             Run::as_root("rm")?.arg("-f").arg(&left).run()?;
         }
@@ -161,12 +194,12 @@ fn start(socket: &Path) -> Result<()> {
     if let Some(mtu) = default_route_mtu() {
         arguments.extend(["--mtu".to_owned(), mtu.to_string()]);
     }
+    arguments.extend(extra.iter().map(|argument| (*argument).to_owned()));
     server::start(&dockerd, &arguments, &[], socket, &format!("{home}/log"))
 }
 
 /// Stops the private dockerd by its process id, and removes the mount that it leaves.
-fn stop() -> Result<()> {
-    let home = home();
+fn stop(home: &str) -> Result<()> {
     let pid = fs::read_to_string(format!("{home}/docker.pid"))
         .context("read the engine's process id")?
         .trim()

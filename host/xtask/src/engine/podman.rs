@@ -22,6 +22,8 @@ const MAX_PROCESSES: u64 = 32_768;
 #[derive(Debug)]
 pub(crate) struct Podman {
     socket: PathBuf,
+    /// Where the private engine keeps everything of its own.
+    home: String,
     /// Set when this process started the engine.
     started: bool,
     /// Held while the private engine is in use, so that its starter does not stop it under another xtask.
@@ -39,6 +41,7 @@ impl Podman {
                 Ok(()) => {
                     return Ok(Self {
                         socket,
+                        home: String::new(),
                         started: false,
                         in_use: None,
                     });
@@ -49,7 +52,14 @@ impl Podman {
                 ),
             }
         }
-        let home = home();
+        Self::own(home())
+    }
+
+    /// The private engine in `home`, started where it does not run.
+    ///
+    /// # Errors
+    /// As [`Self::obtain`].
+    pub(crate) fn own(home: String) -> Result<Self> {
         make_home(&home)?;
         let socket = Path::new(&home).join("podman.sock");
         let _starting = crate::cache::lock(&Path::new(&home).join("start.lock"))?;
@@ -65,9 +75,26 @@ impl Podman {
         in_use.lock_shared().context("note that the engine is in use")?;
         Ok(Self {
             socket,
+            home,
             started,
             in_use: Some(in_use),
         })
+    }
+
+    /// The file with the process id of the private engine.
+    pub(crate) fn pid_file(&self) -> String {
+        format!("{}/podman.pid", self.home)
+    }
+
+    /// Starts the private engine anew where its process has ended.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn revive(&self) -> Result<()> {
+        if server::has_ended(&self.pid_file()) {
+            start(&self.home, &self.socket)?;
+        }
+        Ok(())
     }
 
     /// A command that is told where the engine is.
@@ -98,7 +125,7 @@ impl Drop for Podman {
                 return;
             }
         }
-        if let Err(error) = stop(&home()) {
+        if let Err(error) = stop(&self.home) {
             eprintln!("xtask: Podman was not stopped cleanly: {error:#}");
         }
     }

@@ -109,6 +109,13 @@ pub(super) fn stop(name: &str, pid: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether the process that wrote its id into `pid_file` is there no more.
+pub(super) fn has_ended(pid_file: &str) -> bool {
+    let pid = fs::read_to_string(pid_file).unwrap_or_default();
+    let pid = pid.trim();
+    pid.is_empty() || !Path::new("/proc").join(pid).exists() || is_zombie(pid)
+}
+
 /// Our own child stays as a zombie until this process ends: it has ended all the same.
 fn is_zombie(pid: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))

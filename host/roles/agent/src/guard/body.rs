@@ -37,7 +37,7 @@ pub(super) fn body(
 
 /// Labels that the plugin sets, in the field called `name`, must be those that it was given; all of them are set in any case.
 pub(super) fn labels(fields: &mut Fields, name: &str, rules: &CreateRules, guard: &Guard) -> Result<BTreeMap<String, String>, Refusal> {
-    let ours: BTreeMap<String, String> = rules.labels(&guard.deployment).into();
+    let ours: BTreeMap<String, String> = rules.labels(&guard.deployment).into_iter().collect();
     for (label, value) in fields.map(name)? {
         if ours.get(&label) != Some(&value) {
             return Err(fields.bad(name, "not the labels that the call was given"));

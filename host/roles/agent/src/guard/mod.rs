@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
+use gatewright_core::record::Network;
 
 pub use exec::{Cut, Exec, ExecId, ExecRules};
 pub use known::{ContainerId, Known};
@@ -40,6 +41,8 @@ pub const SESSION_MOUNT: &str = "/run/session";
 pub const DEPLOYMENT_LABEL: &str = "gatewright.deployment";
 /// The label that says which session a container is.
 pub const SESSION_LABEL: &str = "gatewright.session";
+/// Where programs in a container read which name servers to ask.
+pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// The user that everything in a container runs as, and the owner of the session's folder.
 pub const WORKSPACE_UID: u32 = 1000;
 
@@ -93,16 +96,24 @@ pub struct CreateRules {
     pub resources: Resources,
     /// The session's folder on the engine's host: the only mount, at [`SESSION_MOUNT`].
     pub folder: String,
+    /// For a session with a network: the file on the engine's host with its name servers, mounted read-only at [`RESOLV_CONF`].
+    /// The engine gives it no network in any case: the agent does.
+    pub resolv_conf: Option<String>,
 }
 
 impl CreateRules {
     /// The labels that the container gets.
     #[must_use]
-    pub fn labels(&self, deployment: &str) -> [(String, String); 2] {
-        [
+    pub fn labels(&self, deployment: &str) -> Vec<(String, String)> {
+        let network = self
+            .resolv_conf
+            .as_ref()
+            .map(|_| (Network::LABEL.to_owned(), Network::INTERNET.to_owned()));
+        let whose = [
             (DEPLOYMENT_LABEL.to_owned(), deployment.to_owned()),
             (SESSION_LABEL.to_owned(), self.session.to_string()),
-        ]
+        ];
+        whose.into_iter().chain(network).collect()
     }
 }
 
@@ -173,6 +184,16 @@ impl Guard {
             body: None,
             operation,
         })
+    }
+
+    /// The path at which the agent itself looks at a container. None where the engine's language is not read.
+    #[must_use]
+    pub fn inspect(&self, id: &ContainerId) -> Option<String> {
+        match &self.dialect {
+            Dialect::Docker(api) => Some(docker::inspect(*api, id)),
+            Dialect::Libpod(_) => Some(libpod::inspect(id)),
+            Dialect::Other(_) => None,
+        }
     }
 
     /// Reads the engine's answer to an approved request, learns from it, and builds the plugin's.

@@ -22,7 +22,7 @@ on_each_engine!(an_agent_gives_signs_of_life_until_it_is_stopped,);
 
 /// A control plane that takes signs of life, unless it is away.
 #[derive(Default)]
-struct Listener {
+pub(crate) struct Listener {
     away: Mutex<bool>,
     turned_away: Mutex<u32>,
     heard: Mutex<Vec<NodeStatus>>,

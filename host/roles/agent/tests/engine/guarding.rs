@@ -30,6 +30,7 @@ fn creating(session: SessionId, folder: &str) -> Scope {
         hostname: "desk".into(),
         resources: spec(session).resources,
         folder: folder.into(),
+        resolv_conf: None,
     }))
 }
 

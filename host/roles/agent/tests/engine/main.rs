@@ -6,6 +6,8 @@ mod failing;
 mod guarding;
 mod hostile;
 mod living;
+mod network;
+mod outside;
 mod podman;
 mod relay;
 mod stand;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright_agent::{Agent, AgentConfig, Reserve};
+use gatewright_agent::{Agent, AgentConfig, NetworkConfig, Reserve};
 use gatewright_core::capacity::Resources;
 use gatewright_core::record::Network;
 use gatewright_core::{NodeId, SessionId};
@@ -40,6 +40,7 @@ pub(crate) struct Stand {
     pub(crate) plugins: Arc<PluginSlots>,
     pub(crate) host: PluginHost,
     pub(crate) agent: Agent,
+    config: AgentConfig,
 }
 
 impl Stand {
@@ -48,8 +49,17 @@ impl Stand {
         Self::over(kind, &kind.socket()).await
     }
 
+    /// An agent on the real engine that gives sessions a network.
+    pub(crate) async fn networked(kind: Kind, network: NetworkConfig) -> Self {
+        Self::made(kind, &kind.socket(), Some(network)).await
+    }
+
     /// An agent that reaches its engine at `socket`.
     pub(crate) async fn over(kind: Kind, socket: &Path) -> Self {
+        Self::made(kind, socket, None).await
+    }
+
+    async fn made(kind: Kind, socket: &Path, network: Option<NetworkConfig>) -> Self {
         let dir = TempDir::new().unwrap();
         let host = PluginHost::new(HostConfig {
             compiler: vec![env!("CARGO_BIN_EXE_gatewright-agent-test-compiler").into()],
@@ -60,7 +70,9 @@ impl Stand {
         let plugins = Arc::new(PluginSlots::new());
         plugins.activate(plugin(&host, kind.runtime()).await);
         let deployment = format!("test-{}", Uuid::now_v7());
-        let agent = Agent::open(config(&dir, kind, &deployment, socket), Arc::clone(&plugins)).unwrap();
+        let mut config = config(&dir, kind, &deployment, socket);
+        config.network = network;
+        let agent = Agent::open(config.clone(), Arc::clone(&plugins)).unwrap();
         Self {
             dir,
             kind,
@@ -69,16 +81,17 @@ impl Stand {
             plugins,
             host,
             agent,
+            config,
         }
     }
 
     /// Another agent on the same folder and engine, as after a restart.
     pub(crate) fn restarted(&self) -> Agent {
-        Agent::open(
-            config(&self.dir, self.kind, &self.deployment, &self.kind.socket()),
-            Arc::clone(&self.plugins),
-        )
-        .unwrap()
+        let config = AgentConfig {
+            engine: self.kind.socket(),
+            ..self.config.clone()
+        };
+        Agent::open(config, Arc::clone(&self.plugins)).unwrap()
     }
 
     pub(crate) fn folder(&self, session: SessionId) -> PathBuf {
@@ -151,6 +164,7 @@ fn config(dir: &TempDir, kind: Kind, deployment: &str, engine: &Path) -> AgentCo
         },
         max_sessions: 8,
         cpu_overcommit: 2.5,
+        network: None,
         labels: BTreeMap::from([("room".to_owned(), "cellar".to_owned())]),
         heartbeat: Duration::from_millis(100),
     }

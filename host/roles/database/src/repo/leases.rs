@@ -36,7 +36,7 @@ impl Lease {
         &self.name
     }
 
-    /// Higher than that of every holder before.
+    /// Higher than that of every holder before, also of those that a restored database has forgotten.
     #[must_use]
     pub fn fence(&self) -> u64 {
         u64::try_from(self.fence).unwrap_or(0)
@@ -55,8 +55,10 @@ impl Store {
         let row: Option<(i64,)> = sql!(
             fetch_optional,
             write.connection(),
-            "INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, 1, $3) \
-             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = leases.fence + 1, expires_at = excluded.expires_at \
+            // The number is the time where that is more: a database that was restored from a backup gives out none again.
+            "INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, $4, $3) \
+             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, \
+             fence = CASE WHEN leases.fence < $4 THEN $4 ELSE leases.fence + 1 END \
              WHERE leases.expires_at <= $4 OR leases.holder = excluded.holder RETURNING fence",
             name,
             holder,

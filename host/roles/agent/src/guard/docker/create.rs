@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::guard::body::{labels, limit};
 use crate::guard::fields::Fields;
-use crate::guard::{CreateRules, Guard, Refusal, SESSION_MOUNT, WORKSPACE_UID};
+use crate::guard::{CreateRules, Guard, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
 
 /// What the engine is told. Whatever is not in here keeps the engine's default, which is the safe one: seccomp and
 /// AppArmor profile, masked and read-only paths, no devices, no volumes from others, no shared namespace.
@@ -33,7 +33,7 @@ struct HostConfig<'a> {
     nano_cpus: u64,
     pids_limit: u64,
     shm_size: u64,
-    mounts: [Mount<'a>; 1],
+    mounts: Vec<Mount<'a>>,
     network_mode: &'static str,
     ipc_mode: &'static str,
     pid_mode: &'static str,
@@ -127,13 +127,7 @@ fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConf
         nano_cpus,
         pids_limit,
         shm_size,
-        mounts: [Mount {
-            r#type: "bind",
-            source: &rules.folder,
-            target: SESSION_MOUNT,
-            read_only: false,
-            bind_options: BindOptions { propagation: "rprivate" },
-        }],
+        mounts: mounts(rules),
         network_mode: "none",
         ipc_mode: "private",
         pid_mode: "",
@@ -153,6 +147,20 @@ fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConf
             config: BTreeMap::from([("max-file", "1"), ("max-size", "1m")]),
         },
     })
+}
+
+/// The session's folder and, where it has a network, the names of its name servers: that one the plugin never asks for.
+fn mounts(rules: &CreateRules) -> Vec<Mount<'_>> {
+    let mount = |source, target, read_only| Mount {
+        r#type: "bind",
+        source,
+        target,
+        read_only,
+        bind_options: BindOptions { propagation: "rprivate" },
+    };
+    let folder = mount(rules.folder.as_str(), SESSION_MOUNT, false);
+    let servers = rules.resolv_conf.as_deref().map(|file| mount(file, RESOLV_CONF, true));
+    [folder].into_iter().chain(servers).collect()
 }
 
 /// The one mount, in either of the two forms that Docker has for it.

@@ -6,13 +6,18 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
-use super::{Approved, Guard, Known, Method, Refusal, Request, Scope, request};
+use super::{Approved, ContainerId, Guard, Known, Method, Operation, Refusal, Request, Scope, request};
 use crate::guard::body::body;
 use crate::guard::target::Target;
 
 pub(super) use answer::answer;
 pub use operation::ApiVersion;
 pub(super) use operation::target;
+
+/// See [`Guard::inspect`].
+pub(super) fn inspect(api: ApiVersion, id: &ContainerId) -> String {
+    operation::target(&Operation::Inspect(id.clone()), api)
+}
 
 /// See [`Guard::check`].
 pub(super) fn check(guard: &Guard, api: ApiVersion, scope: &Scope, known: &Known, asked: &Request<'_>) -> Result<Approved, Refusal> {

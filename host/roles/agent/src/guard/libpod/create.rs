@@ -8,7 +8,7 @@ use super::User;
 use crate::guard::body::{labels, limit};
 use crate::guard::fields::Fields;
 use crate::guard::operation::container_name;
-use crate::guard::{CreateRules, Guard, Refusal, SESSION_MOUNT, WORKSPACE_UID};
+use crate::guard::{CreateRules, Guard, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
 
 /// The period over which processor time is counted out, in microseconds: the kernel's default, and the only one.
 const CPU_PERIOD: u64 = 100_000;
@@ -41,7 +41,7 @@ struct SpecGenerator<'a> {
     devices: [&'static str; 0],
     volumes: [&'static str; 0],
     shm_size: u64,
-    mounts: [Mount<'a>; 1],
+    mounts: Vec<Mount<'a>>,
     resource_limits: Resources,
     log_configuration: Log,
     restart_policy: &'static str,
@@ -147,12 +147,7 @@ pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard, use
         devices: [],
         volumes: [],
         shm_size,
-        mounts: [Mount {
-            r#type: "bind",
-            source: &rules.folder,
-            destination: SESSION_MOUNT,
-            options: ["rw", "rprivate", "nosuid", "nodev"],
-        }],
+        mounts: mounts(rules),
         resource_limits,
         log_configuration: Log {
             driver: "k8s-file",
@@ -201,6 +196,19 @@ fn resources(fields: &mut Fields, rules: &CreateRules) -> Result<Resources, Refu
         cpu: Cpu { quota, period: CPU_PERIOD },
         pids: Pids { limit: pids_limit },
     })
+}
+
+/// The session's folder and, where it has a network, the names of its name servers: that one the plugin never asks for.
+fn mounts(rules: &CreateRules) -> Vec<Mount<'_>> {
+    let mount = |source, destination, access| Mount {
+        r#type: "bind",
+        source,
+        destination,
+        options: [access, "rprivate", "nosuid", "nodev"],
+    };
+    let folder = mount(rules.folder.as_str(), SESSION_MOUNT, "rw");
+    let servers = rules.resolv_conf.as_deref().map(|file| mount(file, RESOLV_CONF, "ro"));
+    [folder].into_iter().chain(servers).collect()
 }
 
 /// The one mount. Options that are there are those that are set in any case.

@@ -6,7 +6,7 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
-use super::{Approved, Guard, Known, Method, Refusal, Request, Scope, request};
+use super::{Approved, ContainerId, Guard, Known, Method, Operation, Refusal, Request, Scope, request};
 use crate::guard::body::body;
 use crate::guard::target::Target;
 
@@ -41,6 +41,11 @@ impl User {
         }
         answer::is_rootless(info).map(|rootless| if rootless { Self::Rootless } else { Self::Rootful })
     }
+}
+
+/// See [`Guard::inspect`].
+pub(super) fn inspect(id: &ContainerId) -> String {
+    operation::target(&Operation::Inspect(id.clone()))
 }
 
 /// See [`Guard::check`].

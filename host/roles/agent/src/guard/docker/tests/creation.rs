@@ -165,3 +165,28 @@ fn privileges_are_refused_by_name() {
         Refusal::Body("too large")
     );
 }
+
+#[test]
+fn a_session_with_a_network_gets_its_name_servers_and_nothing_else_from_the_engine() {
+    let rules = CreateRules {
+        resolv_conf: Some("/data/resolv.conf".into()),
+        ..rules()
+    };
+    let scope = Scope::Create(Box::new(rules));
+    let made = ask(&scope, "POST", "/containers/create", &[], sensible().to_string().as_bytes()).unwrap();
+    let made: Value = serde_json::from_str(&made.body.unwrap()).unwrap();
+    assert_eq!(
+        (&made["NetworkDisabled"], &made["HostConfig"]["NetworkMode"]),
+        (&json!(true), &json!("none"))
+    );
+    assert_eq!(made["Labels"]["gatewright.network"], "internet");
+    assert_eq!(
+        made["HostConfig"]["Mounts"][1],
+        json!({"Type": "bind", "Source": "/data/resolv.conf", "Target": "/etc/resolv.conf", "ReadOnly": true, "BindOptions": {"Propagation": "rprivate"}})
+    );
+    assert_eq!(made["HostConfig"]["Mounts"].as_array().unwrap().len(), 2);
+    // A plugin can't make it so by itself.
+    let mut body = sensible();
+    body["Labels"]["gatewright.network"] = json!("internet");
+    assert!(create(&body).is_err());
+}

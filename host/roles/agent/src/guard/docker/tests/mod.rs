@@ -45,6 +45,7 @@ fn rules() -> CreateRules {
             shm_bytes: 64 << 20,
         },
         folder: FOLDER.into(),
+        resolv_conf: None,
     }
 }
 

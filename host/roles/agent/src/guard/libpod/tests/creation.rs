@@ -172,3 +172,31 @@ fn privileges_are_refused_by_name() {
         Refusal::Body("too large")
     );
 }
+
+#[test]
+fn a_session_with_a_network_gets_its_name_servers_and_nothing_else_from_the_engine() {
+    let rules = CreateRules {
+        resolv_conf: Some("/data/resolv.conf".into()),
+        ..rules()
+    };
+    let scope = Scope::Create(Box::new(rules));
+    let made = ask(
+        &scope,
+        "POST",
+        "/v4.0.0/libpod/containers/create",
+        sensible().to_string().as_bytes(),
+    )
+    .unwrap();
+    let made: Value = serde_json::from_str(&made.body.unwrap()).unwrap();
+    assert_eq!(made["netns"]["nsmode"], "none");
+    assert_eq!(made["labels"]["gatewright.network"], "internet");
+    assert_eq!(
+        made["mounts"][1],
+        json!({"type": "bind", "source": "/data/resolv.conf", "destination": "/etc/resolv.conf", "options": ["ro", "rprivate", "nosuid", "nodev"]})
+    );
+    assert_eq!(made["mounts"].as_array().unwrap().len(), 2);
+    // A plugin can't make it so by itself.
+    let mut body = sensible();
+    body["labels"]["gatewright.network"] = json!("internet");
+    assert!(create(&body).is_err());
+}
