@@ -1,5 +1,7 @@
 //! Requests to a container engine's HTTP API, and what its failures mean: what backends for such engines share.
 
+mod verbs;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -10,7 +12,7 @@ use crate::runtime::Error;
 /// The label that the host gives each container, with the session. A container without it is none of ours.
 pub const SESSION_LABEL: &str = "gatewright.session";
 /// The largest answer that is read: what a list of a thousand containers takes.
-pub(crate) const MAX_ANSWER_BYTES: usize = 4 << 20;
+const MAX_ANSWER_BYTES: usize = 4 << 20;
 /// The largest failure that is read.
 const MAX_FAILURE_BYTES: usize = 64 << 10;
 /// Of a failure's words, as many go on.

@@ -83,8 +83,6 @@ pub mod dlp_file;
 #[cfg(feature = "runtime")]
 pub mod engine;
 #[cfg(feature = "runtime")]
-mod engine_verbs;
-#[cfg(feature = "runtime")]
 pub mod http;
 pub mod log;
 mod panic_hook;

@@ -17,9 +17,10 @@ use gatewright_rpc::{
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::told::{logs, outcome, program, stats};
 use crate::world::{
-    Desk, ELSEWHERE, FENCE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, logs, node, outcome, policy, program, secret,
-    session, spec, stats, status, verdict, zone,
+    Desk, ELSEWHERE, FENCE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, node, policy, secret, session, spec, status,
+    verdict, zone,
 };
 
 async fn proxys_control(control: &dyn Control, plane: &Plane) {

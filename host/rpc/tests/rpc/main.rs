@@ -5,4 +5,5 @@ mod access;
 mod browsers;
 mod contract;
 mod faults;
+mod told;
 mod world;

@@ -18,7 +18,7 @@ use gatewright_core::{
 };
 use gatewright_identity::{InternalCa, JoinToken, LiveCredentials, NodeCredentials, NodeKey};
 use gatewright_ports::agent_control::{
-    ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
+    ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
 };
 use gatewright_ports::control::{
     ActivePlugin, Deployment, Der, JoinRequest, Joined, Peer, PolicySnapshot, RenewRequest, SecretEntry, SessionContext,
@@ -34,6 +34,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+
+use crate::told::{logs, outcome, program, stats};
 
 pub(crate) fn zone(number: u128) -> ZoneId {
     ZoneId::from_uuid(Uuid::from_u128(number))
@@ -413,47 +415,6 @@ impl Drop for Dropped {
     fn drop(&mut self) {
         self.0.lock().unwrap().1 += 1;
     }
-}
-
-/// What every session uses there.
-pub(crate) fn stats() -> SessionStats {
-    SessionStats {
-        cpu_micros: 1 << 40,
-        memory_bytes: 5 << 30,
-        memory_limit_bytes: 0,
-        pids: 3,
-        received_bytes: None,
-        sent_bytes: Some(7),
-    }
-}
-
-/// What is run there.
-pub(crate) fn program() -> ExecProgram {
-    ExecProgram {
-        argv: vec!["a b".into(), "\u{1f600}".into()],
-        max_bytes: 1000,
-        time_secs: 9,
-    }
-}
-
-/// How it ends there: no text either.
-pub(crate) fn outcome() -> ExecOutcome {
-    ExecOutcome {
-        exit_code: Some(-1),
-        stdout: Der(vec![255, 0]),
-        stderr: Der(Vec::new()),
-        truncated: true,
-        timed_out: false,
-    }
-}
-
-/// What every session wrote there: no text.
-pub(crate) fn logs() -> Vec<OutputPiece> {
-    let piece = |to, bytes: &[u8]| OutputPiece {
-        to,
-        bytes: Der(bytes.to_vec()),
-    };
-    vec![piece(OutputStream::Stderr, &[0, 255, 10]), piece(OutputStream::Stdout, b"x")]
 }
 
 impl Desk {
