@@ -148,6 +148,10 @@ impl FakeAgent {
         self.state.lock().unwrap().containers.remove(&session).unwrap();
     }
 
+    pub(crate) fn is_paused(&self, session: SessionId) -> bool {
+        self.state.lock().unwrap().containers.get(&session).unwrap().paused
+    }
+
     /// Somebody pauses a container with the engine's own tools.
     pub(crate) fn freeze(&self, session: SessionId) {
         self.state.lock().unwrap().containers.get_mut(&session).unwrap().paused = true;

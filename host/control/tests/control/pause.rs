@@ -39,7 +39,7 @@ async fn a_session_is_paused_and_goes_on_and_keeps_its_room() {
         assert_eq!((view.state, view.step.as_str()), (SessionState::Ready, "Paused"));
         assert!(view.paused_at.is_some());
     }
-    eventually("it is paused", async || agent.containers()[&id].paused).await;
+    eventually("it is paused", async || agent.is_paused(id)).await;
     tokio::time::timeout(SOON, watching.wait_for(|view| view.paused_at.is_some()))
         .await
         .unwrap()
@@ -53,7 +53,7 @@ async fn a_session_is_paused_and_goes_on_and_keeps_its_room() {
     for _ in 0..2 {
         assert!(plane.control.resume(id, &admin()).await.unwrap().paused_at.is_none());
     }
-    eventually("it goes on", async || !agent.containers()[&id].paused).await;
+    eventually("it goes on", async || !agent.is_paused(id)).await;
     tokio::time::timeout(SOON, watching.wait_for(|view| view.paused_at.is_none()))
         .await
         .unwrap()
@@ -86,7 +86,7 @@ async fn whoever_dies_before_the_agent_was_told_the_next_one_tells_it() {
             let id = ready(&plane).await;
             if !paused {
                 plane.control.pause(id, &admin()).await.unwrap();
-                eventually("it is paused", async || agent.containers()[&id].paused).await;
+                eventually("it is paused", async || agent.is_paused(id)).await;
             }
             agent.fault(call, when, AgentError::Unavailable);
             if paused {
@@ -100,7 +100,7 @@ async fn whoever_dies_before_the_agent_was_told_the_next_one_tells_it() {
             let next = site.open_with(often(&site)).await;
             next.control.recover().await.unwrap();
             next.add(&agent).await;
-            eventually(&what, async || agent.containers()[&id].paused == paused).await;
+            eventually(&what, async || agent.is_paused(id) == paused).await;
             let view = next.control.session(id).await.unwrap().unwrap();
             assert_eq!((view.state, view.paused_at.is_some()), (SessionState::Ready, paused), "{what}");
             next.control.shutdown().await;
@@ -118,11 +118,11 @@ async fn what_the_engine_cannot_pause_runs_and_says_why() {
     agent.fault(Call::Pause, When::Before, AgentError::Unsupported { why: "no freezer".into() });
     plane.control.pause(id, &admin()).await.unwrap();
     plane.wait(id, |view| view.paused_at.is_none()).await;
-    assert!(!agent.containers()[&id].paused);
+    assert!(!agent.is_paused(id));
     assert_eq!(times(&plane, "session.pause-failed").await, 1);
     // And again, now that it can.
     plane.control.pause(id, &admin()).await.unwrap();
-    eventually("it is paused", async || agent.containers()[&id].paused).await;
+    eventually("it is paused", async || agent.is_paused(id)).await;
     plane.control.shutdown().await;
 }
 
@@ -134,6 +134,6 @@ async fn somebody_else_who_pauses_it_is_corrected() {
     plane.add(&agent).await;
     let id = ready(&plane).await;
     agent.freeze(id);
-    eventually("it goes on", async || !agent.containers()[&id].paused).await;
+    eventually("it goes on", async || !agent.is_paused(id)).await;
     plane.control.shutdown().await;
 }

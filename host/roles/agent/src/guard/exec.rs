@@ -199,7 +199,7 @@ pub(super) fn inspected(known: &mut Known, id: &ExecId, status: u16, body: &[u8]
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use serde_json::{Value, json};
     use uuid::Uuid;
 
