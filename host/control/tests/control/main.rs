@@ -4,6 +4,7 @@
 mod agent;
 mod crash;
 mod faults;
+mod heartbeats;
 mod hooks;
 mod launch;
 mod limits;
