@@ -15,7 +15,7 @@ on_both!(
     trimming_keeps_the_newest_of_each_kind,
     a_heartbeat_alone_is_no_change,
     signs_of_life_are_noted_where_they_say_what_is_known,
-    what_becomes_of_sessions_and_nodes_is_no_setting,
+    what_becomes_of_sessions_nodes_and_people_is_no_setting,
 );
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn signs_of_life_are_noted_where_they_say_what_is_known(site: Site) {
     assert_eq!(seen, [(known.node, crate::support::at(9)), (changed.node, crate::support::at(1))]);
 }
 
-async fn what_becomes_of_sessions_and_nodes_is_no_setting(site: Site) {
+async fn what_becomes_of_sessions_nodes_and_people_is_no_setting(site: Site) {
     let store = site.open().await;
     let (mut changes, mut settings) = (store.changes(), store.changed_settings());
     let change = async |kind| {
@@ -166,7 +166,7 @@ async fn what_becomes_of_sessions_and_nodes_is_no_setting(site: Site) {
         write.commit().await.unwrap();
     };
     let before = *settings.borrow_and_update();
-    for kind in [ChangeKind::Session, ChangeKind::Node] {
+    for kind in [ChangeKind::Session, ChangeKind::Node, ChangeKind::User] {
         changes.mark_unchanged();
         change(kind).await;
         tokio::time::timeout(Duration::from_secs(20), changes.changed())
