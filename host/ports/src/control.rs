@@ -59,7 +59,7 @@ pub trait Control: Send + Sync {
     /// [`ControlError::Unavailable`]: whoever is staler than 60 s admits nobody.
     async fn watch(&self, since: u64) -> Result<u64, ControlError>;
 
-    /// As [`Self::watch`], for whoever does not go by single sessions and nodes: what becomes of those wakes nobody here. Its
+    /// As [`Self::watch`], for whoever goes only by the deployment's members and plugins: nothing else wakes anybody here. Its
     /// numbers are its own.
     ///
     /// # Errors

@@ -31,8 +31,8 @@ use crate::serve::{self, Answers};
 use crate::socket::Socket;
 use crate::{ALPN_RPC, ALPN_STREAM};
 
-/// Connections at once. More wait in the kernel's queue.
-const CONNECTIONS: usize = 16_384;
+/// Connections at once: an agent has two. More wait in the kernel's queue.
+const CONNECTIONS: usize = 32_768;
 /// From the connection to the end of the TLS handshake, and from there to the end of a stream's header.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How long somebody without a certificate may stay.

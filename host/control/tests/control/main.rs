@@ -5,6 +5,7 @@ mod agent;
 mod checks;
 mod crash;
 mod faults;
+mod heartbeats;
 mod hooks;
 mod launch;
 mod limits;

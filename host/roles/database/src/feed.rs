@@ -63,7 +63,7 @@ impl Hints {
 #[derive(Clone)]
 pub(crate) struct Feed {
     head: watch::Sender<u64>,
-    /// The same without what becomes of single sessions and nodes.
+    /// The same of members and plugins alone.
     settings: watch::Sender<u64>,
     hints: broadcast::Sender<Hint>,
     /// Set on PostgreSQL: there is something to read, and others are to be woken.
@@ -110,16 +110,16 @@ impl Feed {
         let Some(newest) = changes.iter().map(|(seq, _)| *seq).max() else {
             return;
         };
-        let single = |hint: &Hint| {
+        let wakes_all = |hint: &Hint| {
             matches!(
                 hint,
                 Hint::Changed {
-                    kind: ChangeKind::Session | ChangeKind::Node,
+                    kind: ChangeKind::Member | ChangeKind::Plugin,
                     ..
                 }
             )
         };
-        let settings = changes.iter().any(|(_, hint)| !single(hint));
+        let settings = changes.iter().any(|(_, hint)| wakes_all(hint));
         for (_, hint) in changes {
             // Nobody need be listening.
             let _listeners = self.hints.send(hint);

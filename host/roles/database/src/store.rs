@@ -149,7 +149,7 @@ impl Store {
         self.0.feed.head()
     }
 
-    /// As [`Self::changes`], without what becomes of single sessions and nodes.
+    /// As [`Self::changes`], of members and plugins alone.
     #[must_use]
     pub fn changed_settings(&self) -> watch::Receiver<u64> {
         self.0.feed.settings()

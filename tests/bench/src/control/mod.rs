@@ -29,9 +29,9 @@ use crate::plugins;
 /// The plugin that places sessions.
 const PLACEMENT: &str = "placement-spread.wasm";
 /// Agents.
-const AGENTS: u32 = 1_000;
+const AGENTS: u32 = 10_000;
 /// Of them, those that keep a link.
-const LINKED: u32 = 200;
+const LINKED: u32 = 1_000;
 /// Between two signs of life of one: as in the product.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long each is measured.

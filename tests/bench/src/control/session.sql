@@ -7,7 +7,7 @@ SELECT gen_random_uuid()::text AS session, (extract(epoch FROM clock_timestamp()
 BEGIN;
 SELECT count(*) AS open FROM sessions WHERE user_id = lpad(to_hex(:client_id::bigint), 32, '0')::uuid AND state NOT IN ('ended', 'failed') \gset
 INSERT INTO sessions (id, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, cpu_millicores, memory_bytes, pids, shm_bytes, zone_id, client, state, created_at)
-VALUES (:session::uuid, lpad(to_hex(:client_id::bigint), 32, '0')::uuid, 'person', gen_random_uuid(), 'Terminal', 'terminal', 'gatewright/terminal:dev', 'none', 1000, 1073741824, 256, 67108864, :zone::uuid, '192.0.2.7', 'requested', :at::bigint);
+VALUES (:session::uuid, lpad(to_hex(:client_id::bigint), 32, '0')::uuid, 'person', gen_random_uuid(), 'Terminal', 'terminal', 'gatewright/terminal', 'none', 1000, 1073741824, 256, 67108864, :zone::uuid, '192.0.2.7', 'requested', :at::bigint);
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'requested', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
 SELECT seq + 1 AS seq FROM event_head WHERE one = 1 FOR NO KEY UPDATE \gset

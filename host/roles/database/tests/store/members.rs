@@ -50,11 +50,15 @@ async fn a_member_that_was_removed_stays_removed(site: Site) {
     let mut write = store.begin().await.unwrap();
     assert!(write.upsert_member(&member).await.unwrap());
     assert!(!write.upsert_member(&member).await.unwrap(), "nothing new is no change");
+    write.commit().await.unwrap();
+    assert!(store.told_members().await.unwrap().is_empty(), "nobody dials it");
+    let mut write = store.begin().await.unwrap();
     member.address = Some("host:7443".into());
     member.ticket_key = Some(vec![1; 32]);
     assert!(write.upsert_member(&member).await.unwrap());
     write.commit().await.unwrap();
     assert_eq!(store.members().await.unwrap(), [member.clone()]);
+    assert_eq!(store.told_members().await.unwrap(), [member.clone()]);
     let changes = store.newest_change(&[ChangeKind::Member]).await.unwrap();
 
     let mut write = store.begin().await.unwrap();

@@ -3,7 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use gatewright_database::{ChangeKind, Store};
+use gatewright_core::NodeId;
+use gatewright_database::{ChangeKind, Sign, Store, status_digest};
+use uuid::Uuid;
 
 use crate::support::{Site, node, on_both, zone};
 
@@ -12,6 +14,8 @@ on_both!(
     a_commit_wakes_whoever_waits_for_changes,
     trimming_keeps_the_newest_of_each_kind,
     a_heartbeat_alone_is_no_change,
+    signs_of_life_are_noted_where_they_say_what_is_known,
+    what_becomes_of_sessions_nodes_and_people_is_no_setting,
 );
 
 #[tokio::test]
@@ -126,4 +130,54 @@ async fn a_heartbeat_alone_is_no_change(site: Site) {
     assert_eq!(one.seen_at, crate::support::at(4));
     assert_eq!(one.degraded.as_deref(), Some("engine is down"));
     assert_eq!(one.labels.get("disk").map(String::as_str), Some("ssd"));
+}
+
+async fn signs_of_life_are_noted_where_they_say_what_is_known(site: Site) {
+    let store = site.open().await;
+    let zone = zone(&store).await;
+    let (known, mut changed) = (node(5, 2), node(6, 2));
+    let mut write = store.begin().await.unwrap();
+    for status in [&known, &changed] {
+        write.upsert_node(status, zone, crate::support::at(1)).await.unwrap();
+    }
+    write.commit().await.unwrap();
+    changed.images.push("another".into());
+    let stranger = NodeId::from_uuid(Uuid::from_u128(7));
+    let signs = [(&known, known.node), (&changed, changed.node), (&known, stranger)].map(|(status, node)| Sign {
+        node,
+        digest: status_digest(status).unwrap(),
+        at: crate::support::at(9),
+    });
+    let mut write = store.begin().await.unwrap();
+    assert_eq!(write.note_signs(&signs).await.unwrap(), [known.node].into());
+    assert!(write.note_signs(&[]).await.unwrap().is_empty());
+    write.commit().await.unwrap();
+    let nodes = store.nodes().await.unwrap();
+    let seen: Vec<_> = nodes.iter().map(|one| (one.id, one.seen_at)).collect();
+    assert_eq!(seen, [(known.node, crate::support::at(9)), (changed.node, crate::support::at(1))]);
+}
+
+async fn what_becomes_of_sessions_nodes_and_people_is_no_setting(site: Site) {
+    let store = site.open().await;
+    let (mut changes, mut settings) = (store.changes(), store.changed_settings());
+    let change = async |kind| {
+        let mut write = store.begin().await.unwrap();
+        write.changed(kind, "one").await.unwrap();
+        write.commit().await.unwrap();
+    };
+    let before = *settings.borrow_and_update();
+    for kind in [ChangeKind::Session, ChangeKind::Node, ChangeKind::User] {
+        changes.mark_unchanged();
+        change(kind).await;
+        tokio::time::timeout(Duration::from_secs(20), changes.changed())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    assert_eq!(*settings.borrow(), before);
+    change(ChangeKind::Member).await;
+    tokio::time::timeout(Duration::from_secs(20), settings.changed())
+        .await
+        .unwrap()
+        .unwrap();
 }
