@@ -17,6 +17,7 @@ mod error;
 mod examples;
 mod follow;
 mod home;
+mod home_folders;
 mod images;
 mod nodes;
 mod passwords;
@@ -41,6 +42,7 @@ pub use error::{Internal, OpenError};
 pub use gatewright_database::{AddressError, EventKind, PostgresAddress, StoreAddress, StoreError};
 pub use gatewright_plugin_host as plugin_host;
 pub use gatewright_ports::ImageStatus;
+pub use home_folders::HomeError;
 pub use images::PullError;
 pub use nodes::{JoinTokenWish, NodeError, OwnNode, node_token};
 pub use plane::ControlPlane;
@@ -57,7 +59,7 @@ pub use users::login::{Identity, LoggedIn, LoginError};
 pub use users::{PasswordError, UserError};
 pub use vault::VaultError;
 pub use views::{
-    ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeView, ImpactView, NameView, NodeImageView,
-    PluginView, RuleAnswerView, RuleUse, SessionView, StepView, VerdictCounts, VersionView, WorkspaceNodeView, WorkspaceRef,
-    WorkspaceSettingsView, WorkspaceView,
+    ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeFolderView, HomeView, ImpactView,
+    NameView, NodeImageView, PluginView, RuleAnswerView, RuleUse, SessionView, StepView, VerdictCounts, VersionView, WorkspaceNodeView,
+    WorkspaceRef, WorkspaceSettingsView, WorkspaceView,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatewright_core::NodeId;
 use gatewright_core::capacity::Shortage;
-use gatewright_core::record::{Network, Node};
+use gatewright_core::record::{Homes, Network, Node};
 use gatewright_database::SessionRecord;
 use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking};
 
@@ -30,6 +30,8 @@ pub(crate) struct Placed {
     pub(crate) by: String,
     /// There are nodes to ask, and none of them has the image.
     pub(crate) image_missing: bool,
+    /// The person's home was made on a node that can't be asked about.
+    pub(crate) home_away: bool,
     /// A node lives, but its agent's link to this web-app is not there.
     pub(crate) unlinked: bool,
 }
@@ -127,6 +129,11 @@ pub(crate) fn built_in(record: &SessionRecord, candidates: &[RankCandidate]) -> 
     rank
 }
 
+/// The node that has the person's home, where it was made.
+fn home_node(record: &SessionRecord) -> Option<NodeId> {
+    record.home.filter(|home| home.made).and_then(|home| home.node)
+}
+
 impl ControlPlane {
     /// Ranks the nodes for a session. Where none can take it, but one is about to be linked, that is waited for.
     pub(crate) async fn place(&self, record: &SessionRecord) -> Result<Placed, Internal> {
@@ -145,11 +152,20 @@ impl ControlPlane {
 
     async fn place_now(&self, record: &SessionRecord) -> Result<Placed, Internal> {
         let zones: HashMap<_, _> = self.0.store.zones().await?.into_iter().map(|zone| (zone.id, zone.name)).collect();
-        let mut placed = Placed::default();
+        let mut placed = Placed {
+            home_away: home_node(record).is_some(),
+            ..Placed::default()
+        };
         let mut candidates = Vec::new();
         let removed = self.0.store.removed_members().await?;
-        for node in self.0.store.nodes().await? {
-            let why_not = if removed.contains(&node.id) {
+        let nodes = self.0.store.nodes().await?;
+        let names: HashMap<_, _> = nodes.iter().map(|node| (node.id, node.name.clone())).collect();
+        for node in nodes {
+            let elsewhere = home_node(record).filter(|home| *home != node.id);
+            let why_not = if let Some(home) = elsewhere {
+                let name = names.get(&home).map_or("a node that is gone", String::as_str);
+                Some(format!("the person's home is on {name}"))
+            } else if removed.contains(&node.id) {
                 Some("was removed".into())
             } else {
                 self.why_not(record, &node)
@@ -159,11 +175,14 @@ impl ControlPlane {
                     placed.unlinked |= why == UNLINKED;
                     placed.rejected.push((node.name, why));
                 }
-                None => candidates.push(RankCandidate {
-                    zone: zones.get(&node.zone).cloned().unwrap_or_default(),
-                    has_image: node.images.contains(&record.image),
-                    node,
-                }),
+                None => {
+                    placed.home_away = false;
+                    candidates.push(RankCandidate {
+                        zone: zones.get(&node.zone).cloned().unwrap_or_default(),
+                        has_image: node.images.contains(&record.image),
+                        node,
+                    });
+                }
             }
         }
         let zone = zones.get(&record.session.zone).cloned().unwrap_or_default();
@@ -195,6 +214,8 @@ impl ControlPlane {
             Some(format!("is degraded: {why}"))
         } else if record.network == Network::Internet && node.labels.get(Network::LABEL).is_none_or(|value| value != Network::INTERNET) {
             Some("gives sessions no network".into())
+        } else if record.home.is_some() && node.labels.get(Homes::LABEL).is_none_or(|value| value != Homes::KEPT) {
+            Some("keeps no homes".into())
         } else if self.agent(node.id).is_none() {
             Some(UNLINKED.into())
         } else {

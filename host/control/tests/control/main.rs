@@ -4,6 +4,7 @@
 mod agent;
 mod crash;
 mod faults;
+mod homes;
 mod hooks;
 mod launch;
 mod limits;

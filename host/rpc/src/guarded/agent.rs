@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gatewright_core::SessionId;
+use gatewright_core::{HomeId, SessionId};
 use gatewright_ports::agent_control::{Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats};
 use gatewright_ports::{AgentControl, AgentError, ImageStatus};
 use http::Response;
@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use crate::caller::{About, Caller};
 use crate::method::Method;
 use crate::serve::{Answers, BadBody, body};
-use crate::wire::{Check, Create, Driven, Logs, Nothing, OneImage, OneSession, Stop, reply};
+use crate::wire::{Check, Create, Driven, Logs, Nothing, OneHome, OneImage, OneSession, Stop, reply};
 
 /// An agent, as one caller may use it.
 #[derive(Clone)]
@@ -108,6 +108,11 @@ impl AgentControl for GuardedAgent {
         self.agent.cancel_pull(name).await
     }
 
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError> {
+        self.may(Method::AgentRemoveHome)?;
+        self.agent.remove_home(home).await
+    }
+
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
         self.may(Method::AgentList)?;
         self.agent.list().await
@@ -169,6 +174,7 @@ impl Answers for GuardedAgent {
             Method::AgentImage => reply(self.image(&image()?).await),
             Method::AgentPull => done(self.pull(&image()?).await),
             Method::AgentCancelPull => done(self.cancel_pull(&image()?).await),
+            Method::AgentRemoveHome => done(self.remove_home(body::<OneHome>(bytes)?.home).await),
             Method::AgentList => reply(self.list().await),
             _ => return Ok(None),
         }))

@@ -14,11 +14,11 @@ use gatewright_core::plugin::{Digest, PluginKind};
 use gatewright_core::record::Network;
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{
-    EventId, GroupId, NodeId, NodeIdentity, NodeRole, Reference, SecretId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId,
+    EventId, GroupId, HomeId, NodeId, NodeIdentity, NodeRole, Reference, SecretId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId,
 };
 use gatewright_identity::{InternalCa, JoinToken, LiveCredentials, NodeCredentials, NodeKey};
 use gatewright_ports::agent_control::{
-    ContractPart, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
+    ContractPart, Fence, Finding, KeptHome, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
 };
 use gatewright_ports::control::{
     ActivePlugin, Deployment, Der, JoinRequest, Joined, Peer, PolicySnapshot, RenewRequest, SecretEntry, SessionContext,
@@ -403,6 +403,10 @@ pub(crate) fn spec(of: SessionId) -> SessionSpec {
         },
         network: Network::None,
         hostname: "desk".into(),
+        home: Some(KeptHome {
+            id: HomeId::from_uuid(Uuid::from_u128(77)),
+            new: true,
+        }),
         desktop_password: Some("hunter2".into()),
     }
 }
@@ -523,7 +527,7 @@ impl AgentControl for Desk {
         Ok(())
     }
 
-    async fn check(&self, id: SessionId, password: SecretString) -> Result<Vec<Finding>, AgentError> {
+    async fn check(&self, id: SessionId, password: SecretString, _: Fence) -> Result<Vec<Finding>, AgentError> {
         let made = self.made.lock().unwrap();
         let (spec, _) = made.get(&id).ok_or(AgentError::NotFound)?;
         let right = spec.desktop_password.as_ref().unwrap().expose_secret() == password.expose_secret();
@@ -555,6 +559,14 @@ impl AgentControl for Desk {
             return Err(AgentError::Refused { why: "name".into() });
         }
         self.pulling.lock().unwrap().insert(name.into());
+        Ok(())
+    }
+
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError> {
+        let made = self.made.lock().unwrap();
+        if made.values().any(|(spec, _)| spec.home.is_some_and(|one| one.id == home)) {
+            return Err(AgentError::Refused { why: "in use".into() });
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 mod beating;
 mod failing;
 mod guarding;
+mod homes;
 mod hostile;
 mod living;
 mod network;
