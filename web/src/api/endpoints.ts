@@ -27,6 +27,9 @@ export const api = {
       ...(endSessions ? { query: new URLSearchParams({ end_sessions: 'true' }) } : {}),
     }),
 
+  savedHomes: async (signal?: Signal) => (await get('/api/v1/homes', { signal })).items,
+  deleteHome: (id: string) => del('/api/v1/homes/{id}', { parts: { id } }),
+
   sessions: async (signal?: Signal) => (await get('/api/v1/sessions', { signal })).items,
   session: (id: string, signal?: Signal) => get('/api/v1/sessions/{id}', { parts: { id }, signal }),
   launch: (workspaceId: string, idempotencyKey: string) =>

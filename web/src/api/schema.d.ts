@@ -72,6 +72,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/homes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own saved home folders. */
+        get: operations["list_homes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/homes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete one's own saved home folder with everything in it. */
+        delete: operations["delete_home"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/login": {
         parameters: {
             query?: never;
@@ -256,6 +290,40 @@ export interface paths {
         get: operations["follow_session"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a session: it keeps its memory and its place. Once it was asked for it is so, or Activity says why not. */
+        post: operations["pause_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused session go on. */
+        post: operations["resume_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -506,7 +574,7 @@ export interface components {
         };
         /** @description Why a session ended. */
         End: {
-            /** @description Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`. */
+            /** @description Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`, `paused-too-long`. */
             code: string;
             /** @description What a person reads. */
             text: string;
@@ -668,6 +736,23 @@ export interface components {
             rule_name: string;
             version: string;
         };
+        /** @description What a person left in the home folder of a workspace, kept for the next launch. */
+        SavedHome: {
+            /** Format: int64 */
+            created_at: number;
+            /** Format: uuid */
+            id: string;
+            /** @description Whether a session has it now. */
+            in_use: boolean;
+            /** Format: uuid */
+            workspace_id: string;
+            /** @description As the workspace was called when the home was last used. */
+            workspace_name: string;
+        };
+        /** @description The home folders that a person keeps. */
+        SavedHomes: {
+            items: components["schemas"]["SavedHome"][];
+        };
         /** @description A session. */
         Session: {
             /**
@@ -685,6 +770,11 @@ export interface components {
             id: string;
             /** @description What the person should know. */
             message?: string | null;
+            /**
+             * Format: int64
+             * @description Since when it is paused. Microseconds since 1970.
+             */
+            paused_at?: number | null;
             /**
              * Format: int64
              * @description Microseconds since 1970.
@@ -807,6 +897,8 @@ export interface components {
             icon: string;
             /** Format: uuid */
             id: string;
+            /** @description Whether each person's home folder is kept between sessions. */
+            keep_home: boolean;
             name: string;
             network: components["schemas"]["Network"];
             /** @description Why not, for the person. */
@@ -865,6 +957,8 @@ export interface components {
             id: string;
             /** @description The engine's image, by name. */
             image: string;
+            /** @description Whether each person's home folder is kept between sessions. */
+            keep_home: boolean;
             /**
              * Format: int64
              * @description Memory with swap.
@@ -899,6 +993,8 @@ export interface components {
             icon: string;
             /** @description The engine's image, by name with a tag or a digest. */
             image: string;
+            /** @description Keep each person's home folder between sessions. */
+            keep_home?: boolean;
             /**
              * Format: int64
              * @description Memory with swap.
@@ -1047,6 +1143,64 @@ export interface operations {
                 };
             };
             /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_homes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedHomes"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_home: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is out of reach; its node removes it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 409 `in-use`. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1492,6 +1646,68 @@ export interface operations {
             };
         };
     };
+    pause_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is paused, or about to be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description 409 `not-ready`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It goes on, or is about to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description 409 `not-ready`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_ticket: {
         parameters: {
             query?: never;
@@ -1512,7 +1728,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description 409 `not-ready`. */
+            /** @description 409 `not-ready`, 409 `paused`. */
             default: {
                 headers: {
                     [name: string]: unknown;

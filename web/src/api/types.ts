@@ -10,6 +10,7 @@ export type Me = Schemas['Me'];
 export type Workspace = Schemas['Workspace'];
 export type WorkspaceSettings = Schemas['WorkspaceSettings'];
 export type WorkspaceWish = Schemas['WorkspaceWish'];
+export type SavedHome = Schemas['SavedHome'];
 export type Session = Schemas['Session'];
 export type SessionState = Schemas['SessionState'];
 export type Ticket = Schemas['Ticket'];
