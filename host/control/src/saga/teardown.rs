@@ -49,7 +49,7 @@ impl ControlPlane {
         while let Err(error) = self.try_tear_down(record, lease).await {
             let error = match error {
                 TryFailed::Internal(internal) if internal.is_fenced() => return Err(internal),
-                // Should the database be the one that is behind, restored from yesterday: each lease has a higher number.
+                // Should it be the database that is behind: each lease has a higher number.
                 TryFailed::Agent(AgentError::Fenced) => {
                     tokio::time::sleep(wait).await;
                     return Err(StoreError::Fenced.into());

@@ -56,14 +56,15 @@ impl Store {
             fetch_optional,
             write.connection(),
             // The number is the time where that is more: a database that was restored from a backup gives out none again.
-            "INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, $4, $3) \
+            "INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, $5, $3) \
              ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, \
-             fence = CASE WHEN leases.fence < $4 THEN $4 ELSE leases.fence + 1 END \
+             fence = CASE WHEN leases.fence < $5 THEN $5 ELSE leases.fence + 1 END \
              WHERE leases.expires_at <= $4 OR leases.holder = excluded.holder RETURNING fence",
             name,
             holder,
             now.ends(lasts),
-            now.0
+            now.0,
+            now.number()
         )?;
         write.commit().await?;
         Ok(row.map(|(fence,)| Lease {
@@ -172,6 +173,15 @@ impl Write {
 struct Clock(i64);
 
 impl Clock {
+    /// The least number of a lease that is taken now. A file's clock is beyond all leases; its numbers are of the machine's.
+    fn number(self) -> i64 {
+        let micros = || {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+            i64::try_from(since.as_micros()).ok()
+        };
+        if self.0 == i64::MAX { micros().unwrap_or(1) } else { self.0 }
+    }
+
     fn ends(self, lasts: Duration) -> i64 {
         self.0.saturating_add(i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX))
     }
