@@ -40,6 +40,8 @@ pub struct WorkspaceWish {
     pub resources: Resources,
     /// What it reaches.
     pub network: Network,
+    /// Whether each person's home folder is kept between sessions.
+    pub keep_home: bool,
     /// Whether it can be launched.
     pub enabled: bool,
 }
@@ -65,6 +67,9 @@ pub enum WorkspaceError {
     /// Sessions of it are open.
     #[error("{0} sessions of the workspace are open")]
     InUse(u64),
+    /// People keep something in its home.
+    #[error("{0} people have a saved home in the workspace")]
+    HasHomes(u64),
     /// Something of ours.
     #[error("workspace can't be changed")]
     Internal(#[from] Internal),
@@ -157,6 +162,7 @@ impl WorkspaceWish {
             image: self.image,
             resources: self.resources,
             network: self.network,
+            keep_home: self.keep_home,
             enabled: self.enabled,
             example,
         }
@@ -175,6 +181,7 @@ fn changes(old: &Workspace, new: &Workspace) -> String {
     note("image", old.image.clone(), new.image.clone());
     note("size", size_words(&old.resources), size_words(&new.resources));
     note("network", format!("{:?}", old.network), format!("{:?}", new.network));
+    note("keeps homes", old.keep_home.to_string(), new.keep_home.to_string());
     note("enabled", old.enabled.to_string(), new.enabled.to_string());
     if old.description != new.description || old.icon != new.icon {
         words.push("how it is shown".into());
@@ -250,10 +257,11 @@ impl ControlPlane {
         };
         write.insert_workspace(&record).await?;
         let detail = format!(
-            "image {}; {}; network {:?}",
+            "image {}; {}; network {:?}; keeps homes: {}",
             workspace.image,
             size_words(&workspace.resources),
-            workspace.network
+            workspace.network,
+            workspace.keep_home
         );
         write
             .append_event(&self.audit(by, "workspace.created", &workspace.name, detail, true))
@@ -289,16 +297,21 @@ impl ControlPlane {
         Ok(self.settings_view(new, &self.members_nodes().await?))
     }
 
-    /// Deletes a workspace with the rules on it. Where sessions of it are open, it is refused, unless they are to be ended.
+    /// Deletes a workspace with the rules on it. Where sessions of it are open, it is refused, unless they are to be ended;
+    /// where people have saved homes in it, in any case.
     ///
     /// # Errors
-    /// `NotFound`, `InUse`, `Internal`.
+    /// `NotFound`, `InUse`, `HasHomes`, `Internal`.
     pub async fn delete_workspace(&self, id: WorkspaceId, end_sessions: bool, by: &Actor) -> Result<(), WorkspaceError> {
         let mut write = self.0.store.begin().await?;
         let workspace = self.0.store.workspace(id).await?.ok_or(WorkspaceError::NotFound)?.workspace;
         let open = self.open_sessions_of_workspace(id).await?;
         if !open.is_empty() && !end_sessions {
             return Err(WorkspaceError::InUse(u64::try_from(open.len()).unwrap_or(u64::MAX)));
+        }
+        let homes = write.count_homes_in(id).await?;
+        if homes > 0 {
+            return Err(WorkspaceError::HasHomes(u64::try_from(homes).unwrap_or(u64::MAX)));
         }
         if !write.delete_workspace(id).await? {
             return Err(WorkspaceError::NotFound);
@@ -346,6 +359,7 @@ mod tests {
                 shm_bytes: 128 * MIB,
             },
             network: Network::None,
+            keep_home: false,
             enabled: true,
         }
     }

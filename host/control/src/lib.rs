@@ -18,6 +18,7 @@ mod examples;
 mod follow;
 mod heartbeats;
 mod home;
+mod home_folders;
 mod images;
 mod inspection;
 mod known_nodes;
@@ -44,6 +45,7 @@ pub use error::{Internal, OpenError};
 pub use gatewright_database::{AddressError, EventKind, PostgresAddress, StoreAddress, StoreError};
 pub use gatewright_plugin_host as plugin_host;
 pub use gatewright_ports::ImageStatus;
+pub use home_folders::HomeError;
 pub use images::PullError;
 pub use inspection::InspectError;
 pub use nodes::{JoinTokenWish, NodeError, OwnNode, node_token};
@@ -61,7 +63,7 @@ pub use users::login::{Identity, LoggedIn, LoginError};
 pub use users::{PasswordError, UserError};
 pub use vault::VaultError;
 pub use views::{
-    ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeView, ImpactView, NameView, NodeImageView,
-    PluginView, RuleAnswerView, RuleUse, RunningView, SessionView, StepView, VerdictCounts, VersionView, WorkspaceNodeView, WorkspaceRef,
-    WorkspaceSettingsView, WorkspaceView,
+    ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeFolderView, HomeView, ImpactView,
+    NameView, NodeImageView, PluginView, RuleAnswerView, RuleUse, RunningView, SessionView, StepView, VerdictCounts, VersionView,
+    WorkspaceNodeView, WorkspaceRef, WorkspaceSettingsView, WorkspaceView,
 };

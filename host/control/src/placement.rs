@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gatewright_core::NodeId;
 use gatewright_core::capacity::{Headroom, Shortage};
-use gatewright_core::record::{Network, Node};
+use gatewright_core::record::{Homes, Network, Node};
 use gatewright_database::SessionRecord;
 use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking};
 
@@ -40,6 +40,8 @@ pub(crate) struct Placed {
     pub(crate) by: String,
     /// There are nodes to ask, and none of them has the image.
     pub(crate) image_missing: bool,
+    /// The person's home was made on a node that can't be asked about.
+    pub(crate) home_away: bool,
     /// A node lives, but its agent's link to this web-app is not there.
     pub(crate) unlinked: bool,
 }
@@ -160,6 +162,11 @@ fn promising_first(record: &SessionRecord, candidates: &mut [RankCandidate<'_>])
     candidates.sort_by_key(|one| !(one.has_image && one.headroom.fits(&record.session.resources).is_ok()));
 }
 
+/// The node that has the person's home, where it was made.
+fn home_node(record: &SessionRecord) -> Option<NodeId> {
+    record.home.filter(|home| home.made).and_then(|home| home.node)
+}
+
 impl ControlPlane {
     /// Ranks the nodes for a session. Where none can take it, but one is about to be linked, that is waited for.
     pub(crate) async fn place(&self, record: &SessionRecord) -> Result<Placed, Internal> {
@@ -182,10 +189,17 @@ impl ControlPlane {
         let zone = zones.get(&record.session.zone).map(String::as_str).unwrap_or_default();
         let removed = self.0.store.removed_members().await?;
         let nodes = self.nodes().await?;
-        let mut placed = Placed::default();
+        let mut placed = Placed {
+            home_away: home_node(record).is_some(),
+            ..Placed::default()
+        };
         let mut candidates = Vec::new();
+        let home = home_node(record);
+        let home_name = nodes.all().iter().find(|node| Some(node.id) == home).map_or("a node that is gone", |node| &node.name);
         for node in nodes.all() {
-            let why_not = if removed.contains(&node.id) {
+            let why_not = if home.is_some_and(|home| home != node.id) {
+                Some(format!("the person's home is on {home_name}").into())
+            } else if removed.contains(&node.id) {
                 Some("was removed".into())
             } else {
                 self.why_not(record, &nodes, node)
@@ -195,12 +209,15 @@ impl ControlPlane {
                     placed.unlinked |= why == UNLINKED;
                     placed.reject(&node.name, why);
                 }
-                None => candidates.push(RankCandidate {
-                    zone,
-                    headroom: nodes.headroom(node),
-                    has_image: node.images.contains(&record.image),
-                    node,
-                }),
+                None => {
+                    placed.home_away = false;
+                    candidates.push(RankCandidate {
+                        zone,
+                        headroom: nodes.headroom(node),
+                        has_image: node.images.contains(&record.image),
+                        node,
+                    });
+                }
             }
         }
         placed.image_missing = !candidates.is_empty() && !candidates.iter().any(|one| one.has_image);
@@ -237,6 +254,8 @@ impl ControlPlane {
             Some(format!("is degraded: {why}").into())
         } else if record.network == Network::Internet && node.labels.get(Network::LABEL).is_none_or(|value| value != Network::INTERNET) {
             Some("gives sessions no network".into())
+        } else if record.home.is_some() && node.labels.get(Homes::LABEL).is_none_or(|value| value != Homes::KEPT) {
+            Some("keeps no homes".into())
         } else if self.agent(node.id).is_none() {
             Some(UNLINKED.into())
         } else {

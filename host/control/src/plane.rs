@@ -104,6 +104,7 @@ impl ControlPlane {
         let (plane, report) = opened?;
         plane.watch_plugin_folder().map_err(OpenError::Watch)?;
         plane.spawn(plane.clone().sweep());
+        plane.spawn(plane.clone().sweep_homes());
         plane.spawn(plane.clone().keep_limits());
         plane.spawn(plane.clone().keep_heartbeats());
         if plane.0.store.is_shared() {

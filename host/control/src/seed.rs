@@ -100,6 +100,7 @@ fn workspace(position: i64, name: &str, icon: &str, image: &str, description: &s
                 shm_bytes: if small { 16 * MIB } else { 128 * MIB },
             },
             network,
+            keep_home: false,
             enabled: network == Network::None,
             example: true,
         },

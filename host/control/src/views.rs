@@ -4,7 +4,7 @@ use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use gatewright_core::record::{Network, RuleTarget, Workspace};
 use gatewright_core::session::SessionState;
-use gatewright_core::{EventId, NodeId, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
+use gatewright_core::{EventId, HomeId, NodeId, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
 use gatewright_database::EventKind;
 use gatewright_ports::ImageStatus;
 use serde::Serialize;
@@ -24,12 +24,29 @@ pub struct WorkspaceView {
     pub icon: String,
     /// What it reaches.
     pub network: Network,
+    /// Whether a person's home folder is kept between sessions.
+    pub keep_home: bool,
     /// Seeded as an example.
     pub example: bool,
     /// Whether it can be launched now.
     pub available: bool,
     /// Why not, for the person.
     pub unavailable_reason: Option<String>,
+}
+
+/// A home that a person keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HomeFolderView {
+    /// Id.
+    pub id: HomeId,
+    /// Of which workspace.
+    pub workspace: WorkspaceId,
+    /// What that was called when the home was last used.
+    pub workspace_name: String,
+    /// When it was first asked for.
+    pub created_at: Timestamp,
+    /// Whether a session has it now.
+    pub in_use: bool,
 }
 
 /// A workspace with all that can be set, for administrators.

@@ -33,6 +33,7 @@ impl ControlPlane {
                     description: one.description,
                     icon: one.icon,
                     network: one.network,
+                    keep_home: one.keep_home,
                     example: one.example,
                     available: reason.is_none(),
                     unavailable_reason: reason,

@@ -71,6 +71,8 @@ ids! {
     ZoneId = "zone";
     /// A plugin with its configuration on a gate.
     RuleId = "rule";
+    /// What a person keeps in a workspace's home folder.
+    HomeId = "home";
     /// An entry of the vault.
     SecretId = "secret";
     /// One decision or audit event.

@@ -17,6 +17,6 @@ pub mod record;
 pub mod session;
 pub mod time;
 
-pub use id::{EventId, GroupId, NodeId, Reference, RuleId, SecretId, SessionId, UserId, WorkspaceId, ZoneId};
+pub use id::{EventId, GroupId, HomeId, NodeId, Reference, RuleId, SecretId, SessionId, UserId, WorkspaceId, ZoneId};
 pub use node_identity::{NodeIdentity, NodeRole};
 pub use time::Timestamp;

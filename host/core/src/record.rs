@@ -55,6 +55,9 @@ pub struct Workspace {
     pub resources: Resources,
     /// What it reaches.
     pub network: Network,
+    /// Whether each person's home folder is kept from one session to the next.
+    #[serde(default)]
+    pub keep_home: bool,
     /// Whether it can be launched.
     pub enabled: bool,
     /// Seeded as an example, removable in one click.
@@ -69,6 +72,16 @@ pub enum Network {
     None,
     /// The public Internet. What leaves by the network does not pass the gates.
     Internet,
+}
+
+/// Homes that are kept.
+pub struct Homes;
+
+impl Homes {
+    /// The label of a node that can keep homes.
+    pub const LABEL: &'static str = "gatewright.homes";
+    /// The label's value.
+    pub const KEPT: &'static str = "kept";
 }
 
 impl Network {

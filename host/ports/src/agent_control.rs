@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use gatewright_core::capacity::{Allocatable, Resources};
 use gatewright_core::plugin::PluginName;
 use gatewright_core::record::Network;
-use gatewright_core::{NodeId, SessionId};
+use gatewright_core::{HomeId, NodeId, SessionId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +24,11 @@ pub trait AgentControl: Send + Sync {
     /// [`AgentError::Unavailable`]. A dead engine is no error but `degraded` in the answer.
     async fn status(&self) -> Result<NodeStatus, AgentError>;
 
-    /// Makes the session's folder and container without starting it. Idempotent on `spec.session`.
+    /// Makes the session's folder, its home where that is new, and its container without starting it. Idempotent on `spec.session`.
     /// Cancel-safe: a dropped call is repeated or undone by the saga.
     ///
     /// # Errors
-    /// `ImageMissing`, `NoCapacity` (try another node), `Fenced`, `Refused` (the guard), `Engine`, `Plugin`, `Unavailable`.
+    /// `ImageMissing`, `NoCapacity` (try another node), `Fenced`, `HomeMissing`, `Refused` (the guard), `Engine`, `Plugin`, `Unavailable`.
     async fn create(&self, spec: SessionSpec, fence: Fence) -> Result<(), AgentError>;
 
     /// Starts what [`Self::create`] made. Idempotent.
@@ -86,7 +86,7 @@ pub trait AgentControl: Send + Sync {
     /// `Unavailable`; `Node` where it could not be ended.
     async fn exec(&self, session: SessionId, program: ExecProgram) -> Result<ExecOutcome, AgentError>;
 
-    /// The one undo: removes container, folder and streams of a session, whatever of it exists, and nothing else.
+    /// The one undo: removes container, folder and streams of a session, whatever of it exists, and nothing else: its home stays.
     /// Idempotent: a session that is not there is gone already.
     ///
     /// # Errors
@@ -118,6 +118,12 @@ pub trait AgentControl: Send + Sync {
     /// # Errors
     /// `Unavailable`.
     async fn cancel_pull(&self, name: &str) -> Result<(), AgentError>;
+
+    /// Removes a home with all that is in it. Idempotent: a home that is not there is gone already.
+    ///
+    /// # Errors
+    /// `Refused` (a container has it), `Engine`, `Plugin`, `Node`, `Unavailable`: call again.
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError>;
 
     /// Every session of this deployment that has a container or a folder here, running or not.
     ///
@@ -223,9 +229,21 @@ pub struct SessionSpec {
     pub network: Network,
     /// The host name inside.
     pub hostname: String,
+    /// The home that is kept from one session to the next, mounted over the image's own.
+    #[serde(default)]
+    pub home: Option<KeptHome>,
     /// The password of its desktop, written to a file that only the container's user reads. Never given to a plugin.
     #[serde(skip)]
     pub desktop_password: Option<SecretString>,
+}
+
+/// A home that outlives its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptHome {
+    /// Id.
+    pub id: HomeId,
+    /// Whether it may be made. If not, it is there, or the call fails: nobody gets an empty home in place of a full one.
+    pub new: bool,
 }
 
 /// What an agent knows of its node.
@@ -312,6 +330,12 @@ pub enum AgentError {
     ImageMissing {
         /// Its name.
         image: String,
+    },
+    /// A home that was made here is not there.
+    #[error("home {home} is not on this node: look whether its folder is there, or its file system is mounted")]
+    HomeMissing {
+        /// Which.
+        home: HomeId,
     },
     /// The node has no room, or can't enforce a limit.
     #[error("node has no capacity: {why}")]

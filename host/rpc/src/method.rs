@@ -112,6 +112,8 @@ methods! {
     AgentPull = "agent" "pull", [WebApp], Deployment, 60;
     /// `AgentControl::cancel_pull`
     AgentCancelPull = "agent" "cancel-pull", [WebApp], Deployment, 60;
+    /// `AgentControl::remove_home`
+    AgentRemoveHome = "agent" "remove-home", [WebApp], Deployment, 300;
     /// `AgentControl::list`
     AgentList = "agent" "list", [WebApp], Deployment, 60;
     /// `SessionStreams::open`

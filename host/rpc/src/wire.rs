@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use gatewright_core::session::EndReason;
-use gatewright_core::{NodeId, SecretId, SessionId};
+use gatewright_core::{HomeId, NodeId, SecretId, SessionId};
 use gatewright_ports::agent_control::{ExecProgram, Fence, SessionSpec};
 use gatewright_ports::control::{RenewRequest, SecretText};
 use gatewright_ports::{AgentError, ControlError, ProxyError, StreamError};
@@ -165,6 +165,12 @@ pub(crate) struct Check {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OneImage {
     pub(crate) name: String,
+}
+
+/// One home.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OneHome {
+    pub(crate) home: HomeId,
 }
 
 /// `SessionStreams::open`: the asked dials a stream with this id.

@@ -7,6 +7,7 @@ mod apart;
 mod clipboard;
 mod engines;
 mod files;
+mod homes;
 mod hostile_browser;
 mod hostile_container;
 mod hostile_guests;

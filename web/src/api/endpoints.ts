@@ -38,6 +38,9 @@ export const api = {
   lastCheck: async (id: string, signal?: Signal) =>
     (await get('/api/v1/workspaces/{id}/check', { parts: { id }, signal })).check ?? null,
 
+  savedHomes: async (signal?: Signal) => (await get('/api/v1/homes', { signal })).items,
+  deleteHome: (id: string) => del('/api/v1/homes/{id}', { parts: { id } }),
+
   sessions: async (signal?: Signal) => (await get('/api/v1/sessions', { signal })).items,
   session: (id: string, signal?: Signal) => get('/api/v1/sessions/{id}', { parts: { id }, signal }),
   launch: (workspaceId: string, idempotencyKey: string) =>

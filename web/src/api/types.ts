@@ -13,6 +13,7 @@ export type WorkspaceWish = Schemas['WorkspaceWish'];
 export type WorkspaceNode = Schemas['WorkspaceNode'];
 export type ImageCheck = Schemas['Check'];
 export type CheckedStep = Schemas['CheckedStep'];
+export type SavedHome = Schemas['SavedHome'];
 export type Session = Schemas['Session'];
 export type RunningSession = Schemas['RunningSession'];
 export type SessionStats = Schemas['Stats'];

@@ -340,7 +340,7 @@ impl ControlPlane {
             Reservation::Taken => None,
             Reservation::Moved => return Err(Stopped::Moved),
             Reservation::NoRoom(shortage) => Some(format!("{} has no room for it: {}", check.node_name, shortage_words(shortage))),
-            Reservation::NoNode => Some(format!("{} is gone", check.node_name)),
+            Reservation::NoNode | Reservation::HomeElsewhere => Some(format!("{} is gone", check.node_name)),
         };
         if let Some(why) = no_room {
             report.end(CheckStep::Create, Err(why)).await?;

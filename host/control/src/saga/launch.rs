@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gatewright_core::record::Node;
 use gatewright_core::session::EndReason;
-use gatewright_core::{NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
+use gatewright_core::{HomeId, NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
 use gatewright_database::{Constraint, NewSession, SessionRecord, StoreError, Write};
 use uuid::Uuid;
 
@@ -72,6 +72,10 @@ impl ControlPlane {
         if let Some(reason) = unavailable(&workspace) {
             return Err(LaunchError::Unavailable(reason));
         }
+        let home_zone = match workspace.keep_home {
+            true => self.home_zone(who.user.id, workspace.id).await?,
+            false => None,
+        };
         let new = NewSession {
             id: SessionId::from_uuid(random::id()),
             request_key: request.key,
@@ -83,7 +87,10 @@ impl ControlPlane {
             image: workspace.image,
             network: workspace.network,
             resources: workspace.resources,
-            zone: self.launch_zone(request.zone).await?,
+            zone: match &home_zone {
+                Some(zone) => *zone,
+                None => self.launch_zone(request.zone).await?,
+            },
             client: request.client,
         };
         let mut write = self.0.store.begin().await?;
@@ -107,7 +114,17 @@ impl ControlPlane {
             }
             Err(error) => return Err(error.into()),
         }
-        let record = write.session(new.id).await?.ok_or(LaunchError::NotFound)?;
+        let mut record = write.session(new.id).await?.ok_or(LaunchError::NotFound)?;
+        if workspace.keep_home {
+            let fresh = HomeId::from_uuid(random::id());
+            if !write.claim_home(&record, fresh, self.now()).await? {
+                return Err(LaunchError::Unavailable(format!(
+                    "{} is already open and keeps your home; resume that one.",
+                    record.workspace_name
+                )));
+            }
+            record = write.session(new.id).await?.ok_or(LaunchError::NotFound)?;
+        }
         let event = self.audit_session(&who.actor(&record.client), "session.requested", &record, "", true);
         write.append_event(&event).await?;
         write.commit().await?;
@@ -140,6 +157,16 @@ impl ControlPlane {
         let nodes = self.nodes().await?;
         let lives = |node: &&Node| !removed.contains(&node.id) && self.now().since(nodes.seen_at(node)) <= self.0.config.node_timeout;
         Ok(nodes.all().iter().filter(lives).map(|node| node.zone).collect())
+    }
+
+    /// Where the person's home is, where one was made.
+    async fn home_zone(&self, user: UserId, workspace: WorkspaceId) -> Result<Option<ZoneId>, StoreError> {
+        let home = self.0.store.home_of(user, workspace).await?;
+        let Some(node) = home.filter(|home| home.made_at.is_some()).and_then(|home| home.node) else {
+            return Ok(None);
+        };
+        let nodes = self.0.store.nodes().await?;
+        Ok(nodes.into_iter().find(|one| one.id == node).map(|one| one.zone))
     }
 
     async fn requested_before(&self, user: UserId, key: Option<Uuid>) -> Result<Option<SessionRecord>, StoreError> {

@@ -8,7 +8,7 @@ use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{NodeId, SessionId};
 use gatewright_database::{Lease, Reservation, SealedSecret, SessionRecord, StoreError};
 use gatewright_ports::AgentError;
-use gatewright_ports::agent_control::SessionSpec;
+use gatewright_ports::agent_control::{KeptHome, SessionSpec};
 use secrecy::SecretString;
 
 use crate::actor::Actor;
@@ -31,6 +31,10 @@ const CLEAR_TRIES: u32 = 3;
 
 /// What a person reads when no node can take a session.
 const NO_ROOM: &str = "No room right now. Try again in a few minutes";
+/// What a person reads whose home is on a node that can't be asked.
+const HOME_AWAY: &str = "Your home folder is on a machine that can't be reached right now. Try again later";
+/// What a person reads whose home is not where it was.
+const HOME_MISSING: &str = "Your home folder was not found on its machine. Ask your administrator";
 /// What a person reads when no node has the image.
 const NOT_INSTALLED: &str = "This workspace is not installed on any machine yet. Ask your administrator";
 
@@ -94,6 +98,7 @@ fn of_agent(step: &str, error: &AgentError) -> Stopped {
     let person = match error {
         AgentError::NoCapacity { .. } => NO_ROOM,
         AgentError::ImageMissing { .. } => NOT_INSTALLED,
+        AgentError::HomeMissing { .. } => HOME_MISSING,
         AgentError::Exited { .. } => "The desktop stopped while it was starting. Try again",
         _ => "The desktop could not be started. Try again",
     };
@@ -108,6 +113,10 @@ pub(crate) fn session_spec(record: &SessionRecord, password: &SecretString) -> S
         resources: record.session.resources,
         network: record.network,
         hostname: record.workspace_icon.clone(),
+        home: record.home.map(|home| KeptHome {
+            id: home.id,
+            new: !home.made,
+        }),
         desktop_password: Some(password.clone()),
     }
 }
@@ -220,9 +229,12 @@ impl ControlPlane {
                 // Another launch was faster since the nodes were ranked.
                 Reservation::NoRoom(shortage) => detail.push_str(&format!("; {name}: {} by now", shortage_words(shortage))),
                 Reservation::NoNode => detail.push_str(&format!("; {name}: is gone by now")),
+                Reservation::HomeElsewhere => detail.push_str(&format!("; {name}: does not have the person's home")),
             }
         }
-        let person = if placed.order.is_empty() && placed.image_missing {
+        let person = if placed.home_away {
+            HOME_AWAY
+        } else if placed.order.is_empty() && placed.image_missing {
             NOT_INSTALLED
         } else {
             NO_ROOM
@@ -275,7 +287,7 @@ impl ControlPlane {
                     return Ok(new);
                 }
                 Reservation::Moved => return Err(Stopped::Moved),
-                Reservation::NoRoom(_) | Reservation::NoNode => {}
+                Reservation::NoRoom(_) | Reservation::NoNode | Reservation::HomeElsewhere => {}
             }
         }
         Err(of_agent("create", error))

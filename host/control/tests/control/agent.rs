@@ -1,14 +1,15 @@
 //! An agent whose containers are entries of a map. It keeps its promises as a real one does: idempotent, a limit on room,
 //! only images that it has. Faults can be put into it. It outlives the control plane, as a node does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
+use gatewright_core::record::Homes;
 use gatewright_core::session::EndReason;
-use gatewright_core::{NodeId, SessionId};
+use gatewright_core::{HomeId, NodeId, SessionId};
 use gatewright_ports::agent_control::{
     ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
 };
@@ -27,6 +28,7 @@ pub(crate) enum Call {
     Pause,
     Resume,
     Check,
+    RemoveHome,
     Destroy,
 }
 
@@ -49,6 +51,7 @@ pub(crate) struct Container {
 #[derive(Default)]
 struct State {
     containers: HashMap<SessionId, Container>,
+    homes: HashSet<HomeId>,
     fences: HashMap<SessionId, Fence>,
     faults: Vec<(Call, When, AgentError)>,
     calls: Vec<Call>,
@@ -152,6 +155,16 @@ impl FakeAgent {
         self.state.lock().unwrap().containers.get(&session).unwrap().paused
     }
 
+    /// The homes that it has.
+    pub(crate) fn homes(&self) -> HashSet<HomeId> {
+        self.state.lock().unwrap().homes.clone()
+    }
+
+    /// Somebody takes its disk away.
+    pub(crate) fn lose_homes(&self) {
+        self.state.lock().unwrap().homes.clear();
+    }
+
     /// Somebody pauses a container with the engine's own tools.
     pub(crate) fn freeze(&self, session: SessionId) {
         self.state.lock().unwrap().containers.get_mut(&session).unwrap().paused = true;
@@ -199,7 +212,7 @@ impl AgentControl for FakeAgent {
             },
             degraded: None,
             images: self.images.clone(),
-            labels: std::collections::BTreeMap::new(),
+            labels: BTreeMap::from([(Homes::LABEL.to_owned(), Homes::KEPT.to_owned())]),
         })
     }
 
@@ -214,6 +227,14 @@ impl AgentControl for FakeAgent {
             }
             if !self.images.contains(&spec.image) {
                 return Err(AgentError::ImageMissing { image: spec.image });
+            }
+            if let Some(home) = spec.home
+                && !state.homes.contains(&home.id)
+            {
+                if !home.new {
+                    return Err(AgentError::HomeMissing { home: home.id });
+                }
+                state.homes.insert(home.id);
             }
             let container = Container {
                 running: false,
@@ -354,6 +375,13 @@ impl AgentControl for FakeAgent {
         };
         self.pulls.lock().unwrap().insert(name.into(), ImageStatus::Pulling(progress));
         Ok(())
+    }
+
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError> {
+        self.act(Call::RemoveHome, |state| {
+            state.homes.remove(&home);
+            Ok(())
+        })
     }
 
     async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {

@@ -6,6 +6,7 @@ mod checks;
 mod crash;
 mod faults;
 mod heartbeats;
+mod homes;
 mod hooks;
 mod launch;
 mod limits;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatewright_core::SessionId;
+use gatewright_core::{HomeId, SessionId};
 use gatewright_plugin_host::PluginSlots;
 use gatewright_ports::agent_control::{
     ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
@@ -25,6 +25,7 @@ use crate::fences::Fences;
 use crate::files;
 use crate::folder::{FolderError, Folders};
 use crate::guard::WORKSPACE_UID;
+use crate::homes::Homes;
 use crate::network::Network;
 use crate::pulls::Pulls;
 use crate::status::Watcher;
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) config: Arc<AgentConfig>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) folders: Arc<Folders>,
+    pub(crate) homes: Arc<Homes>,
     pub(crate) fences: Arc<Fences>,
     pub(crate) watcher: Watcher,
     /// Where sessions can have one, and else why not.
@@ -86,6 +88,7 @@ impl Agent {
         }
         let config = Arc::new(config);
         let folders = Folders::open(&config.data_dir, WORKSPACE_UID).map_err(OpenError::Folder)?;
+        let homes = Homes::open(&config.data_dir, WORKSPACE_UID).map_err(OpenError::Folder)?;
         let fences = Fences::open(&config.data_dir).map_err(OpenError::Folder)?;
         let engine = Engine::new(config.engine.clone(), config.language.clone());
         let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
@@ -97,6 +100,7 @@ impl Agent {
                 config,
                 calls,
                 folders: Arc::new(folders),
+                homes: Arc::new(homes),
                 fences: Arc::new(fences),
                 watcher,
                 network,
@@ -250,6 +254,10 @@ impl AgentControl for Agent {
     async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
         self.inner.pulls.cancel(name);
         Ok(())
+    }
+
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError> {
+        self.inner.remove_home(home).await
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {

@@ -17,7 +17,7 @@ use tracing::{Instrument as _, warn};
 
 use crate::config::EngineLanguage;
 use crate::engine::{Engine, Reading};
-use crate::guard::{Approved, ContainerId, ExecId, Guard, Known, MAX_PULL_LINE, Operation, Request, Scope};
+use crate::guard::{Approved, ContainerId, ExecId, Guard, HOME_LABEL, Known, MAX_PULL_LINE, Operation, Request, Scope};
 use crate::network::Wish;
 use crate::process;
 
@@ -84,21 +84,22 @@ impl GuardedEngine {
     /// Whether a container of ours is to have a network, and its first process. Asked by the agent: no plugin learns process ids.
     pub(crate) async fn wish(&self, id: &ContainerId) -> Result<Wish, HttpError> {
         let Some(target) = self.guard().await?.inspect(id) else {
-            return Ok(Wish { pid: 0, wanted: false });
+            return Ok(Wish {
+                pid: 0,
+                wanted: false,
+                home: None,
+            });
         };
         let answer = self.engine.exchange("GET", &target, None, ANSWER_LIMIT, Reading::Whole).await?;
         if answer.status != 200 {
             return Err(HttpError::Protocol);
         }
         let seen: Inspected = serde_json::from_slice(&answer.body).map_err(|_| HttpError::Protocol)?;
+        let labels = seen.config.labels.unwrap_or_default();
         Ok(Wish {
             pid: seen.state.pid,
-            wanted: seen
-                .config
-                .labels
-                .unwrap_or_default()
-                .get(Network::LABEL)
-                .is_some_and(|value| value == Network::INTERNET),
+            wanted: labels.get(Network::LABEL).is_some_and(|value| value == Network::INTERNET),
+            home: labels.get(HOME_LABEL).and_then(|value| value.parse().ok()),
         })
     }
 

@@ -23,6 +23,7 @@ mod folder;
 #[cfg(test)]
 mod folder_tests;
 pub mod guard;
+mod homes;
 mod lifecycle;
 mod network;
 mod outside;

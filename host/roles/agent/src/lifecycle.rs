@@ -85,6 +85,11 @@ impl Inner {
         if spec.network == Network::Internet {
             self.network()?.check().await?;
         }
+        if spec.home.is_some() && !self.calls.is_guarded() {
+            return Err(AgentError::NoCapacity {
+                why: "this node keeps no homes: its engine is not guarded".into(),
+            });
+        }
         self.watcher.can_give(&spec.resources).await?;
         self.in_driven_turn(spec.session, fence, |inner, _| async move {
             let session = spec.session;
@@ -140,7 +145,15 @@ impl Inner {
             Network::Internet => Some(text(self.network()?.resolv_conf())?),
         };
         let folder = self.folders.path(session);
-        self.calls
+        let (home, fresh) = match spec.home {
+            None => (None, false),
+            Some(home) => {
+                let fresh = self.open_home(home).await?;
+                (Some(text(&self.homes.path(home.id))?), fresh)
+            }
+        };
+        let made = self
+            .calls
             .create(CreateRules {
                 session,
                 image: spec.image,
@@ -148,8 +161,14 @@ impl Inner {
                 resources: spec.resources,
                 folder: text(&folder)?,
                 resolv_conf,
+                home,
             })
-            .await
+            .await;
+        // Made here for nothing: the session may get its home on another node.
+        if let Some(home) = spec.home.filter(|_| fresh && made.is_err()) {
+            self.drop_new_home(home.id).await;
+        }
+        made
     }
 
     /// See [`gatewright_ports::AgentControl::start`].
@@ -370,7 +389,10 @@ impl Inner {
     }
 
     /// Work that blocks.
-    async fn on_disk<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, AgentError> + Send + 'static) -> Result<T, AgentError> {
+    pub(crate) async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, AgentError> + Send + 'static,
+    ) -> Result<T, AgentError> {
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
             Err(error) => {

@@ -82,10 +82,15 @@ impl Watcher {
         }
     }
 
-    /// The operator's labels, and whether sessions can have a network here, which only the agent knows.
+    /// The operator's labels, and whether sessions can have a network and kept homes here, which only the agent knows.
     fn labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.config.labels.clone();
         labels.remove(record::Network::LABEL);
+        labels.remove(record::Homes::LABEL);
+        // The guard mounts them: a plugin that is believed would have to.
+        if self.calls.is_guarded() {
+            labels.insert(record::Homes::LABEL.to_owned(), record::Homes::KEPT.to_owned());
+        }
         if self.network.is_ok() {
             labels.insert(record::Network::LABEL.to_owned(), record::Network::INTERNET.to_owned());
         }

@@ -24,6 +24,7 @@ pub use error::{Constraint, StoreError};
 pub use feed::{Hint, Hints};
 pub use repo::checks::CheckRecord;
 pub use repo::events::{ChainReport, EventFilter, EventKind, StoredEvent};
+pub use repo::homes::{HomeRecord, SessionHome};
 pub use repo::leases::{Lease, SESSION_LEASES, session_lease};
 pub use repo::logins::LoginRecord;
 pub use repo::members::{JoinTokenRecord, MemberRecord};

@@ -23,7 +23,7 @@ use crate::assets::{self, Pages};
 use crate::error::ApiError;
 use crate::extract::{JSON_MAX_BYTES, PLUGIN_MAX_BYTES};
 use crate::rate_limit::{Limiters, RateLimits};
-use crate::routes::{activity, events, home, images, login, plugins, running, sessions, workspaces};
+use crate::routes::{activity, events, home, home_folders, images, login, plugins, running, sessions, workspaces};
 use crate::{headers, openapi, timeout};
 
 /// Configuration of a web-app.
@@ -96,6 +96,8 @@ pub(crate) fn api() -> OpenApiRouter<WebApp> {
         .routes(routes!(workspaces::list, workspaces::create))
         .routes(routes!(workspaces::list_settings))
         .routes(routes!(workspaces::settings, workspaces::change, workspaces::remove))
+        .routes(routes!(home_folders::list))
+        .routes(routes!(home_folders::delete))
         .routes(routes!(images::nodes))
         .routes(routes!(images::pull, images::cancel))
         .routes(routes!(images::check, images::last_check))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gatewright_core::SessionId;
+use gatewright_core::{HomeId, SessionId};
 use gatewright_ports::agent_control::{
     ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
 };
@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 use crate::channel::Channel;
 use crate::method::Method;
-use crate::wire::{Check, Create, Driven, Exec, Logs, Nothing, OneImage, OneSession, Stop};
+use crate::wire::{Check, Create, Driven, Exec, Logs, Nothing, OneHome, OneImage, OneSession, Stop};
 
 /// The agent at the other end of a link.
 #[derive(Debug, Clone)]
@@ -100,6 +100,13 @@ impl AgentControl for RemoteAgent {
     async fn cancel_pull(&self, name: &str) -> Result<(), AgentError> {
         let body = OneImage { name: name.to_owned() };
         self.0.call::<Nothing, _>(Method::AgentCancelPull, &body).await.map(drop)
+    }
+
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError> {
+        self.0
+            .call::<Nothing, _>(Method::AgentRemoveHome, &OneHome { home })
+            .await
+            .map(drop)
     }
 
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use gatewright_core::SessionId;
+use gatewright_core::{HomeId, SessionId};
 use gatewright_ports::agent_control::{
     ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
 };
@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use crate::caller::{About, Caller};
 use crate::method::Method;
 use crate::serve::{Answers, BadBody, body};
-use crate::wire::{Check, Create, Driven, Exec, Logs, Nothing, OneImage, OneSession, Stop, reply};
+use crate::wire::{Check, Create, Driven, Exec, Logs, Nothing, OneHome, OneImage, OneSession, Stop, reply};
 
 /// An agent, as one caller may use it.
 #[derive(Clone)]
@@ -115,6 +115,11 @@ impl AgentControl for GuardedAgent {
         self.agent.cancel_pull(name).await
     }
 
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError> {
+        self.may(Method::AgentRemoveHome)?;
+        self.agent.remove_home(home).await
+    }
+
     async fn list(&self) -> Result<Vec<OwnedSession>, AgentError> {
         self.may(Method::AgentList)?;
         self.agent.list().await
@@ -180,6 +185,7 @@ impl Answers for GuardedAgent {
             Method::AgentImage => reply(self.image(&image()?).await),
             Method::AgentPull => done(self.pull(&image()?).await),
             Method::AgentCancelPull => done(self.cancel_pull(&image()?).await),
+            Method::AgentRemoveHome => done(self.remove_home(body::<OneHome>(bytes)?.home).await),
             Method::AgentList => reply(self.list().await),
             _ => return Ok(None),
         }))

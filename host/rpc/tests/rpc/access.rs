@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gatewright_core::session::EndReason;
-use gatewright_core::{NodeIdentity, NodeRole};
+use gatewright_core::{HomeId, NodeIdentity, NodeRole};
 use gatewright_ports::control::{Der, JoinRequest, RenewRequest, SecretText};
 use gatewright_ports::{AgentControl, Control, ProxyControl, SessionStreams};
 use gatewright_rpc::method::{Method, Scope, TABLE};
@@ -54,6 +54,7 @@ fn expected(method: Method, role: NodeRole, whose: Whose) -> bool {
         | Method::AgentImage
         | Method::AgentPull
         | Method::AgentCancelPull
+        | Method::AgentRemoveHome
         | Method::AgentList
         | Method::ProxyList
         | Method::ProxyTerminate
@@ -127,6 +128,7 @@ async fn of_others(caller: Caller, method: Method, whose: Whose) -> Option<bool>
         Method::AgentImage => agent.image("terminal").await.is_ok(),
         Method::AgentPull => agent.pull("terminal").await.is_ok(),
         Method::AgentCancelPull => agent.cancel_pull("terminal").await.is_ok(),
+        Method::AgentRemoveHome => agent.remove_home(HomeId::from_uuid(uuid::Uuid::nil())).await.is_ok(),
         Method::AgentList => agent.list().await.is_ok(),
         Method::ProxyList => proxy.list().await.is_ok(),
         Method::ProxyTerminate => proxy.terminate(of, EndReason::User).await.is_ok(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatewright_core::HomeId;
 use gatewright_core::NodeRole::{Agent, ConnectionProxy, WebApp};
 use gatewright_core::plugin::Digest;
 use gatewright_core::session::EndReason;
@@ -22,6 +23,7 @@ use crate::world::{
     Desk, ELSEWHERE, FENCE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, node, policy, secret, session, spec, status,
     verdict, zone,
 };
+use uuid::Uuid;
 
 async fn proxys_control(control: &dyn Control, plane: &Plane) {
     assert_eq!(*control.policy().await.unwrap(), policy());
@@ -215,6 +217,10 @@ async fn agent_contract(agent: &dyn AgentControl, desk: &Desk) {
         agent.check(session(ELSEWHERE), "hunter2".into(), FENCE).await,
         Err(AgentError::NotFound)
     );
+
+    let home = spec(session(HERE)).home.unwrap().id;
+    assert_eq!(agent.remove_home(home).await, Err(AgentError::Refused { why: "in use".into() }));
+    agent.remove_home(HomeId::from_uuid(Uuid::nil())).await.unwrap();
 
     assert_eq!(agent.image("other").await, Ok(ImageStatus::Absent));
     agent.pull("other").await.unwrap();

@@ -14,11 +14,11 @@ use gatewright_core::plugin::{Digest, PluginKind};
 use gatewright_core::record::Network;
 use gatewright_core::session::{EndReason, SessionState};
 use gatewright_core::{
-    EventId, GroupId, NodeId, NodeIdentity, NodeRole, Reference, SecretId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId,
+    EventId, GroupId, HomeId, NodeId, NodeIdentity, NodeRole, Reference, SecretId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId,
 };
 use gatewright_identity::{InternalCa, JoinToken, LiveCredentials, NodeCredentials, NodeKey};
 use gatewright_ports::agent_control::{
-    ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
+    ContractPart, ExecOutcome, ExecProgram, Fence, Finding, KeptHome, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
 };
 use gatewright_ports::control::{
     ActivePlugin, Deployment, Der, JoinRequest, Joined, Peer, PolicySnapshot, RenewRequest, SecretEntry, SessionContext,
@@ -405,6 +405,10 @@ pub(crate) fn spec(of: SessionId) -> SessionSpec {
         },
         network: Network::None,
         hostname: "desk".into(),
+        home: Some(KeptHome {
+            id: HomeId::from_uuid(Uuid::from_u128(77)),
+            new: true,
+        }),
         desktop_password: Some("hunter2".into()),
     }
 }
@@ -542,6 +546,14 @@ impl AgentControl for Desk {
             return Err(AgentError::Refused { why: "name".into() });
         }
         self.pulling.lock().unwrap().insert(name.into());
+        Ok(())
+    }
+
+    async fn remove_home(&self, home: HomeId) -> Result<(), AgentError> {
+        let made = self.made.lock().unwrap();
+        if made.values().any(|(spec, _)| spec.home.is_some_and(|one| one.id == home)) {
+            return Err(AgentError::Refused { why: "in use".into() });
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use gatewright_control::{ControlPlane, OwnNode};
 use gatewright_core::capacity::Allocatable;
-use gatewright_core::{NodeId, NodeIdentity, NodeRole, SessionId, ZoneId};
+use gatewright_core::{HomeId, NodeId, NodeIdentity, NodeRole, SessionId, ZoneId};
 use gatewright_identity::{LiveCredentials, NodeCredentials, NodeKey};
 use gatewright_ports::agent_control::{
     ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
@@ -436,6 +436,10 @@ impl AgentControl for Simulated {
     }
 
     async fn image(&self, _: &str) -> Result<ImageStatus, AgentError> {
+        Err(AgentError::Unavailable)
+    }
+
+    async fn remove_home(&self, _: HomeId) -> Result<(), AgentError> {
         Err(AgentError::Unavailable)
     }
 

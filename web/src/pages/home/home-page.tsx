@@ -12,6 +12,7 @@ import { me } from '../../state/me';
 import { Checklist } from './checklist';
 import { EndedSessions } from './ended-sessions';
 import { RunningSessions, isOver } from './running-sessions';
+import { SavedHomes } from './saved-homes';
 import { WorkspaceCard } from './workspace-card';
 
 /** How often the lists are read again while the page is in front, ms. */
@@ -21,6 +22,7 @@ export function HomePage() {
   const workspaces = useLoad('workspaces', (signal) => api.workspaces(signal));
   const sessions = useLoad('sessions', (signal) => api.sessions(signal));
   const home = useLoad('home', (signal) => api.home(signal));
+  const homes = useLoad('homes', (signal) => api.savedHomes(signal));
   const launching = useSignal<string | null>(null);
   const failure = useSignal<{ workspace: string; error: unknown } | null>(null);
 
@@ -29,6 +31,7 @@ export function HomePage() {
       if (document.hidden) return;
       void sessions.reload();
       void home.reload();
+      void homes.reload();
     };
     const timer = window.setInterval(refresh, REFRESH_MS);
     document.addEventListener('visibilitychange', refresh);
@@ -101,6 +104,12 @@ export function HomePage() {
             </ul>
           ))}
       </section>
+      {homes.state.value.at === 'here' && (
+        <SavedHomes homes={homes.state.value.value} changed={() => void homes.reload()} />
+      )}
+      {homes.state.value.at === 'failed' && (
+        <Failure error={homes.state.value.error} what="Your saved homes" retry={() => void homes.reload()} />
+      )}
       <EndedSessions sessions={running} />
     </Shell>
   );

@@ -25,6 +25,7 @@ export function WorkspaceCard({ workspace, busy, running, launch }: Props) {
         <div class={`workspace-icon ${workspace.icon}`}>{workspaceIcon(workspace.icon)}</div>
         <div class="badges">
           {workspace.example && <Badge>Example</Badge>}
+          {workspace.keep_home && <Badge tone="info">Keeps your home</Badge>}
           {workspace.network === 'internet' ? (
             <Badge tone="warn">Internet</Badge>
           ) : (

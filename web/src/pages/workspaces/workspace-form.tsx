@@ -20,6 +20,7 @@ interface Fields {
   processes: string;
   shared: string;
   network: 'none' | 'internet';
+  keepHome: boolean;
   enabled: boolean;
 }
 
@@ -34,6 +35,7 @@ const FRESH: Fields = {
   processes: '512',
   shared: '256',
   network: 'none',
+  keepHome: false,
   enabled: true,
 };
 
@@ -47,6 +49,7 @@ export const fieldsOf = (workspace: WorkspaceSettings): Fields => ({
   processes: String(workspace.pids),
   shared: String(workspace.shm_bytes / MIB),
   network: workspace.network,
+  keepHome: workspace.keep_home,
   enabled: workspace.enabled,
 });
 
@@ -70,6 +73,7 @@ export const wishOf = (fields: Fields): WorkspaceWish => ({
   pids: whole(fields.processes, 1),
   shm_bytes: mebibytes(fields.shared),
   network: fields.network,
+  keep_home: fields.keepHome,
   enabled: fields.enabled,
 });
 
@@ -229,6 +233,17 @@ export function WorkspaceForm({ workspace, save }: Props) {
             </select>
           )}
         </Field>
+        <label class="tick wide">
+          <input
+            type="checkbox"
+            checked={now.keepHome}
+            onChange={(event) => set({ keepHome: event.currentTarget.checked })}
+          />
+          <span>
+            Keep each person's home folder between sessions
+            <span class="soft">It lives on one machine. A person has one session of it at a time.</span>
+          </span>
+        </label>
         <label class="tick wide">
           <input
             type="checkbox"

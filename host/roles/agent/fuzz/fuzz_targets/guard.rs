@@ -38,6 +38,7 @@ fuzz_target!(|input: Input<'_>| {
         resources: Resources { cpu_millicores: 1000, memory_bytes: 1 << 30, pids: 100, shm_bytes: 1 << 20 },
         folder: "/f".into(),
         resolv_conf: None,
+        home: None,
     };
     let program = ExecRules {
         session,

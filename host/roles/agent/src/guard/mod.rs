@@ -39,6 +39,10 @@ pub use request::{Method, Request};
 pub const SESSION_MOUNT: &str = "/run/session";
 /// The label that says whose a container is.
 pub const DEPLOYMENT_LABEL: &str = "gatewright.deployment";
+/// The label that says which kept home a container has.
+pub const HOME_LABEL: &str = "gatewright.home";
+/// Where the home of a workspace's user is, in every image.
+pub const HOME_MOUNT: &str = "/home/user";
 /// The label that says which session a container is.
 pub const SESSION_LABEL: &str = "gatewright.session";
 /// Where programs in a container read which name servers to ask.
@@ -96,11 +100,13 @@ pub struct CreateRules {
     pub hostname: String,
     /// Upper limits, all of them.
     pub resources: Resources,
-    /// The session's folder on the engine's host: the only mount, at [`SESSION_MOUNT`].
+    /// The session's folder on the engine's host: the only mount that a plugin asks for, at [`SESSION_MOUNT`].
     pub folder: String,
     /// For a session with a network: the file on the engine's host with its name servers, mounted read-only at [`RESOLV_CONF`].
     /// The engine gives it no network in any case: the agent does.
     pub resolv_conf: Option<String>,
+    /// For a session whose home is kept: its folder on the engine's host, named by its id, mounted at [`HOME_MOUNT`].
+    pub home: Option<String>,
 }
 
 impl CreateRules {
@@ -115,7 +121,12 @@ impl CreateRules {
             (DEPLOYMENT_LABEL.to_owned(), deployment.to_owned()),
             (SESSION_LABEL.to_owned(), self.session.to_string()),
         ];
-        whose.into_iter().chain(network).collect()
+        let home = self
+            .home
+            .as_deref()
+            .and_then(|path| path.rsplit('/').next())
+            .map(|id| (HOME_LABEL.to_owned(), id.to_owned()));
+        whose.into_iter().chain(network).chain(home).collect()
     }
 }
 

@@ -12,7 +12,7 @@ mod pool;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use gatewright_core::SessionId;
+use gatewright_core::{HomeId, SessionId};
 use gatewright_ports::AgentError;
 use tracing::{info, warn};
 
@@ -46,13 +46,15 @@ pub(crate) struct Network {
     resolv_conf: PathBuf,
 }
 
-/// A container's process and whether it is to have a network, as the engine tells it.
+/// A container's process, whether it is to have a network, and its home, as the engine tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wish {
     /// The first process; 0 while it does not run.
     pub(crate) pid: u32,
     /// Whether the container was made to have a network.
     pub(crate) wanted: bool,
+    /// The kept home that it has.
+    pub(crate) home: Option<HomeId>,
 }
 
 impl Network {

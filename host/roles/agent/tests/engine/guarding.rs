@@ -31,6 +31,7 @@ fn creating(session: SessionId, folder: &str) -> Scope {
         resources: spec(session).resources,
         folder: folder.into(),
         resolv_conf: None,
+        home: None,
     }))
 }
 

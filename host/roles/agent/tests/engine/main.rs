@@ -5,6 +5,7 @@ mod beating;
 mod contract;
 mod failing;
 mod guarding;
+mod homes;
 mod hostile;
 mod living;
 mod network;

@@ -189,6 +189,7 @@ pub(crate) fn spec(session: SessionId) -> SessionSpec {
         },
         network: Network::None,
         hostname: "desk".into(),
+        home: None,
         desktop_password: Some(SecretString::from(PASSWORD)),
     }
 }

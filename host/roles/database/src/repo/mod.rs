@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod events;
+pub(crate) mod homes;
 pub(crate) mod leases;
 pub(crate) mod logins;
 pub(crate) mod members;

@@ -4,10 +4,11 @@
 use gatewright_core::capacity::{Resources, Shortage};
 use gatewright_core::record::{Network, Session};
 use gatewright_core::session::{EndReason, SessionState};
-use gatewright_core::{NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
+use gatewright_core::{HomeId, NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::homes::SessionHome;
 use super::nodes::{lock_allocatable, reserved_on};
 use super::workspaces::{network, network_str, resources};
 use crate::convert::{from_json, json, to_i64};
@@ -31,6 +32,8 @@ pub struct SessionRecord {
     pub network: Network,
     /// The address that launched it.
     pub client: String,
+    /// The home that it has.
+    pub home: Option<SessionHome>,
 }
 
 /// A launch, as asked for.
@@ -82,6 +85,8 @@ pub enum Reservation {
     NoRoom(Shortage),
     /// There is no such node any more.
     NoNode,
+    /// The session's home is on another node.
+    HomeElsewhere,
     /// The session is no longer in the state that it was in.
     Moved,
 }
@@ -109,6 +114,9 @@ struct Row {
     ready_at: Option<i64>,
     ended_at: Option<i64>,
     paused_at: Option<i64>,
+    home_id: Option<Uuid>,
+    home_node: Option<Uuid>,
+    home_made_at: Option<i64>,
 }
 
 fn state(text: &str) -> Result<SessionState, StoreError> {
@@ -140,6 +148,11 @@ impl TryFrom<Row> for SessionRecord {
             image: row.image,
             network: network(&row.network)?,
             client: row.client,
+            home: row.home_id.map(|id| SessionHome {
+                id: HomeId::from_uuid(id),
+                node: row.home_node.map(NodeId::from_uuid),
+                made: row.home_made_at.is_some(),
+            }),
         })
     }
 }
@@ -149,7 +162,9 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, cpu_millicores, ",
-            "memory_bytes, pids, shm_bytes, zone_id, node_id, client, state, end_reason, created_at, ready_at, ended_at, paused_at ",
+            "memory_bytes, pids, shm_bytes, zone_id, node_id, client, state, end_reason, created_at, ready_at, ended_at, paused_at, ",
+            "home_id, (SELECT homes.node_id FROM homes WHERE homes.id = home_id) AS home_node, ",
+            "(SELECT homes.made_at FROM homes WHERE homes.id = home_id) AS home_made_at ",
             "FROM sessions ",
             $rest
         )
@@ -338,6 +353,9 @@ impl Write {
             Reservation::Taken => {}
             other => return Ok(other),
         }
+        if !self.place_home(&record, node).await? {
+            return Ok(Reservation::HomeElsewhere);
+        }
         let done = sql!(
             execute,
             self.connection(),
@@ -372,6 +390,9 @@ impl Write {
             Reservation::Taken => {}
             other => return Ok(other),
         }
+        if !self.place_home(&record, new).await? {
+            return Ok(Reservation::HomeElsewhere);
+        }
         let done = sql!(
             execute,
             self.connection(),
@@ -388,7 +409,7 @@ impl Write {
     }
 
     /// Moves a session from one state of its launch to the next. False where it is no longer in `from`, or where
-    /// the state machine knows no such move. To `Ending` use [`Self::begin_ending`], to a final state
+    /// the state machine knows no such move. Behind `Creating` its home is made. To `Ending` use [`Self::begin_ending`], to a final state
     /// [`Self::finish_session`].
     ///
     /// # Errors
@@ -416,6 +437,9 @@ impl Write {
         )?;
         if done != 1 {
             return Ok(false);
+        }
+        if to == SessionState::Starting {
+            self.home_was_made(id, at).await?;
         }
         self.stepped(id, to, at, detail).await?;
         Ok(true)
@@ -459,7 +483,7 @@ impl Write {
         Ok(true)
     }
 
-    /// Moves a session from `Ending` to `Failed` where its launch failed, else to `Ended`, and deletes its secrets.
+    /// Moves a session from `Ending` to `Failed` where its launch failed, else to `Ended`, deletes its secrets and frees its home.
     /// None where it is not ending.
     ///
     /// # Errors
@@ -484,6 +508,7 @@ impl Write {
             return Ok(None);
         }
         self.delete_secrets_of(id).await?;
+        self.free_home_of(id).await?;
         self.stepped(id, to, at, "").await?;
         record.session.state = to;
         record.session.ended_at = Some(at);

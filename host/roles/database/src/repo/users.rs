@@ -244,6 +244,7 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete_user(&mut self, user: UserId) -> Result<bool, StoreError> {
+        self.delete_homes_of(user).await?;
         let done = sql!(execute, self.connection(), "DELETE FROM users WHERE id = $1", user.as_uuid())?;
         if done == 1 {
             self.changed(ChangeKind::User, &user.to_string()).await?;

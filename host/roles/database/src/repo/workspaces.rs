@@ -40,6 +40,7 @@ struct Row {
     pids: i64,
     shm_bytes: i64,
     network: String,
+    keep_home: bool,
     enabled: bool,
     example: bool,
     position: i64,
@@ -82,6 +83,7 @@ impl TryFrom<Row> for WorkspaceRecord {
                 image: row.image,
                 resources: resources(row.cpu_millicores, row.memory_bytes, row.pids, row.shm_bytes)?,
                 network: network(&row.network)?,
+                keep_home: row.keep_home,
                 enabled: row.enabled,
                 example: row.example,
             },
@@ -99,8 +101,8 @@ impl Store {
         let rows: Vec<Row> = sql!(
             fetch_all,
             self.reader(),
-            "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, enabled, \
-             example, position FROM workspaces ORDER BY position, name"
+            "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, keep_home, \
+             enabled, example, position FROM workspaces ORDER BY position, name"
         )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
@@ -113,8 +115,8 @@ impl Store {
         let row: Option<Row> = sql!(
             fetch_optional,
             self.reader(),
-            "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, enabled, \
-             example, position FROM workspaces WHERE id = $1",
+            "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, keep_home, \
+             enabled, example, position FROM workspaces WHERE id = $1",
             id.as_uuid()
         )?;
         row.map(TryInto::try_into).transpose()
@@ -147,7 +149,7 @@ impl Write {
             execute,
             self.connection(),
             "INSERT INTO workspaces (id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, \
-             enabled, example, position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             enabled, example, position, keep_home) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             one.id.as_uuid(),
             &one.name,
             &one.description,
@@ -160,7 +162,8 @@ impl Write {
             network_str(one.network),
             one.enabled,
             one.example,
-            record.position
+            record.position,
+            one.keep_home
         )?;
         self.changed(ChangeKind::Workspace, &one.id.to_string()).await
     }
@@ -174,7 +177,7 @@ impl Write {
             execute,
             self.connection(),
             "UPDATE workspaces SET name = $2, description = $3, icon = $4, image = $5, cpu_millicores = $6, memory_bytes = $7, \
-             pids = $8, shm_bytes = $9, network = $10, enabled = $11, example = $12 WHERE id = $1",
+             pids = $8, shm_bytes = $9, network = $10, enabled = $11, example = $12, keep_home = $13 WHERE id = $1",
             one.id.as_uuid(),
             &one.name,
             &one.description,
@@ -186,7 +189,8 @@ impl Write {
             to_i64(one.resources.shm_bytes, "shm limit")?,
             network_str(one.network),
             one.enabled,
-            one.example
+            one.example,
+            one.keep_home
         )?;
         if done == 1 {
             self.changed(ChangeKind::Workspace, &one.id.to_string()).await?;

@@ -3,6 +3,7 @@
 
 mod concurrent;
 mod events;
+mod homes;
 mod members;
 mod opening;
 mod plugins;

@@ -3,6 +3,7 @@
 
 mod activity;
 mod home;
+mod home_folders;
 mod images;
 mod me;
 mod names;
@@ -13,6 +14,7 @@ mod workspaces;
 
 pub(crate) use activity::{ActivityPage, ActivitySearch};
 pub(crate) use home::Home;
+pub(crate) use home_folders::SavedHomes;
 pub(crate) use images::{Check, CheckWish, LastCheck, WorkspaceNodes};
 pub(crate) use me::{Credentials, Health, Me};
 pub(crate) use names::PluginFile;

@@ -26,6 +26,8 @@ pub(crate) struct Workspace {
     icon: String,
     #[schema(value_type = NetworkName)]
     network: Network,
+    /// Whether each person's home folder is kept between sessions.
+    keep_home: bool,
     /// Seeded as an example, removable in one click.
     example: bool,
     /// Whether it can be launched now.
@@ -43,6 +45,7 @@ impl From<WorkspaceView> for Workspace {
             description: view.description,
             icon: view.icon,
             network: view.network,
+            keep_home: view.keep_home,
             example: view.example,
             available: view.available,
             unavailable_reason: view.unavailable_reason,
@@ -71,6 +74,8 @@ pub(crate) struct WorkspaceSettings {
     shm_bytes: u64,
     #[schema(value_type = NetworkName)]
     network: Network,
+    /// Whether each person's home folder is kept between sessions.
+    keep_home: bool,
     /// Whether it can be launched.
     enabled: bool,
     /// Seeded as an example, removable in one click.
@@ -117,6 +122,9 @@ pub(crate) struct WorkspaceWish {
     shm_bytes: u64,
     #[schema(value_type = NetworkName)]
     network: Network,
+    /// Keep each person's home folder between sessions.
+    #[serde(default)]
+    keep_home: bool,
     /// Whether it can be launched.
     enabled: bool,
 }
@@ -145,6 +153,7 @@ impl From<WorkspaceWish> for gatewright_control::WorkspaceWish {
                 shm_bytes: wish.shm_bytes,
             },
             network: wish.network,
+            keep_home: wish.keep_home,
             enabled: wish.enabled,
         }
     }
@@ -164,6 +173,7 @@ impl From<WorkspaceSettingsView> for WorkspaceSettings {
             pids: one.resources.pids,
             shm_bytes: one.resources.shm_bytes,
             network: one.network,
+            keep_home: one.keep_home,
             enabled: one.enabled,
             example: one.example,
             nodes: view

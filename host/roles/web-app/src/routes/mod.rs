@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod events;
 pub(crate) mod home;
+pub(crate) mod home_folders;
 pub(crate) mod images;
 pub(crate) mod login;
 pub(crate) mod plugins;

@@ -120,6 +120,13 @@ impl From<WorkspaceError> for ApiError {
                     more => format!("{more} sessions of it are open. End them first."),
                 },
             ),
+            WorkspaceError::HasHomes(homes) => Self::conflict(
+                "has-homes",
+                match homes {
+                    1 => "One person has a saved home in it. It has to be deleted first.".to_owned(),
+                    more => format!("{more} people have a saved home in it. These have to be deleted first."),
+                },
+            ),
             WorkspaceError::Internal(internal) => internal.into(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
-use gatewright_core::{NodeId, SessionId};
+use gatewright_core::{HomeId, NodeId, SessionId};
 use gatewright_ports::agent_control::{
     ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OutputStream, OwnedSession, SessionSpec, SessionStats,
 };
@@ -154,6 +154,10 @@ impl AgentControl for Desk {
 
     async fn pull(&self, name: &str) -> Result<(), AgentError> {
         self.pulls.lock().unwrap().insert(name.into());
+        Ok(())
+    }
+
+    async fn remove_home(&self, _: HomeId) -> Result<(), AgentError> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::guard::body::{labels, limit};
 use crate::guard::fields::Fields;
-use crate::guard::{CreateRules, Guard, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
+use crate::guard::{CreateRules, Guard, HOME_MOUNT, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
 
 /// What the engine is told. Whatever is not in here keeps the engine's default, which is the safe one: seccomp and
 /// AppArmor profile, masked and read-only paths, no devices, no volumes from others, no shared namespace.
@@ -149,7 +149,8 @@ fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConf
     })
 }
 
-/// The session's folder and, where it has a network, the names of its name servers: that one the plugin never asks for.
+/// The session's folder and, where it has them, the names of its name servers and the home that is kept: those the plugin
+/// never asks for.
 fn mounts(rules: &CreateRules) -> Vec<Mount<'_>> {
     let mount = |source, target, read_only| Mount {
         r#type: "bind",
@@ -160,7 +161,8 @@ fn mounts(rules: &CreateRules) -> Vec<Mount<'_>> {
     };
     let folder = mount(rules.folder.as_str(), SESSION_MOUNT, false);
     let servers = rules.resolv_conf.as_deref().map(|file| mount(file, RESOLV_CONF, true));
-    [folder].into_iter().chain(servers).collect()
+    let home = rules.home.as_deref().map(|path| mount(path, HOME_MOUNT, false));
+    [folder].into_iter().chain(servers).chain(home).collect()
 }
 
 /// The one mount, in either of the two forms that Docker has for it.

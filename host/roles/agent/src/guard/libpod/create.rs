@@ -8,7 +8,7 @@ use super::User;
 use crate::guard::body::{labels, limit};
 use crate::guard::fields::Fields;
 use crate::guard::operation::container_name;
-use crate::guard::{CreateRules, Guard, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
+use crate::guard::{CreateRules, Guard, HOME_MOUNT, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
 
 /// The period over which processor time is counted out, in microseconds: the kernel's default, and the only one.
 const CPU_PERIOD: u64 = 100_000;
@@ -198,7 +198,8 @@ fn resources(fields: &mut Fields, rules: &CreateRules) -> Result<Resources, Refu
     })
 }
 
-/// The session's folder and, where it has a network, the names of its name servers: that one the plugin never asks for.
+/// The session's folder and, where it has them, the names of its name servers and the home that is kept: those the plugin
+/// never asks for.
 fn mounts(rules: &CreateRules) -> Vec<Mount<'_>> {
     let mount = |source, destination, access| Mount {
         r#type: "bind",
@@ -208,7 +209,8 @@ fn mounts(rules: &CreateRules) -> Vec<Mount<'_>> {
     };
     let folder = mount(rules.folder.as_str(), SESSION_MOUNT, "rw");
     let servers = rules.resolv_conf.as_deref().map(|file| mount(file, RESOLV_CONF, "ro"));
-    [folder].into_iter().chain(servers).collect()
+    let home = rules.home.as_deref().map(|path| mount(path, HOME_MOUNT, "rw"));
+    [folder].into_iter().chain(servers).chain(home).collect()
 }
 
 /// The one mount. Options that are there are those that are set in any case.

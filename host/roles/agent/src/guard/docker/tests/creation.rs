@@ -190,3 +190,26 @@ fn a_session_with_a_network_gets_its_name_servers_and_nothing_else_from_the_engi
     body["Labels"]["gatewright.network"] = json!("internet");
     assert!(create(&body).is_err());
 }
+
+#[test]
+fn a_kept_home_is_mounted_by_the_guard_alone() {
+    let rules = CreateRules {
+        home: Some("/data/homes/7".into()),
+        ..rules()
+    };
+    let scope = Scope::Create(Box::new(rules));
+    let made = ask(&scope, "POST", "/containers/create", &[], sensible().to_string().as_bytes()).unwrap();
+    let made: Value = serde_json::from_str(&made.body.unwrap()).unwrap();
+    assert_eq!(made["Labels"]["gatewright.home"], "7");
+    assert_eq!(
+        made["HostConfig"]["Mounts"][1],
+        json!({"Type": "bind", "Source": "/data/homes/7", "Target": "/home/user", "ReadOnly": false, "BindOptions": {"Propagation": "rprivate"}})
+    );
+    // A plugin can neither ask for one nor name another.
+    let mut body = sensible();
+    body["Labels"]["gatewright.home"] = json!("7");
+    assert!(create(&body).is_err());
+    let mut body = sensible();
+    body["HostConfig"]["Binds"] = json!(["/data/homes/8:/home/user"]);
+    assert!(create(&body).is_err());
+}

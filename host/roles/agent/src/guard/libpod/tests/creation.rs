@@ -200,3 +200,27 @@ fn a_session_with_a_network_gets_its_name_servers_and_nothing_else_from_the_engi
     body["labels"]["gatewright.network"] = json!("internet");
     assert!(create(&body).is_err());
 }
+
+#[test]
+fn a_kept_home_is_mounted_by_the_guard_alone() {
+    let rules = CreateRules {
+        home: Some("/data/homes/7".into()),
+        ..rules()
+    };
+    let scope = Scope::Create(Box::new(rules));
+    let path = "/v4.0.0/libpod/containers/create";
+    let made = ask(&scope, "POST", path, sensible().to_string().as_bytes()).unwrap();
+    let made: Value = serde_json::from_str(&made.body.unwrap()).unwrap();
+    assert_eq!(made["labels"]["gatewright.home"], "7");
+    assert_eq!(
+        made["mounts"][1],
+        json!({"type": "bind", "source": "/data/homes/7", "destination": "/home/user", "options": ["rw", "rprivate", "nosuid", "nodev"]})
+    );
+    // A plugin can neither ask for one nor name another.
+    let mut body = sensible();
+    body["labels"]["gatewright.home"] = json!("7");
+    assert!(create(&body).is_err());
+    let mut body = sensible();
+    body["mounts"] = json!([{"type": "bind", "source": "/data/homes/8", "destination": "/home/user"}]);
+    assert!(create(&body).is_err());
+}
