@@ -3,9 +3,9 @@
 //! A lease ends by itself, judged by the database's own clock. Who lost it without noticing does no harm: every write names the
 //! number of its lease, [`Write::fenced`], and the database refuses it when a newer one was given out.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use gatewright_core::SessionId;
+use gatewright_core::{SessionId, Timestamp};
 use uuid::Uuid;
 
 use crate::convert::{to_i64, to_u64};
@@ -59,11 +59,12 @@ impl Store {
             "INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, $4, $3) \
              ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, \
              fence = CASE WHEN leases.fence < $4 THEN $4 ELSE leases.fence + 1 END \
-             WHERE leases.expires_at <= $4 OR leases.holder = excluded.holder RETURNING fence",
+             WHERE leases.expires_at <= $5 OR leases.holder = excluded.holder RETURNING fence",
             name,
             holder,
             now.ends(lasts),
-            now.0
+            now.now,
+            now.over
         )?;
         write.commit().await?;
         Ok(row.map(|(fence,)| Lease {
@@ -138,7 +139,7 @@ impl Store {
             fetch_all,
             snapshot.connection(),
             "SELECT name FROM leases WHERE expires_at > $1",
-            now.0
+            now.over
         )?;
         Ok(names
             .into_iter()
@@ -169,22 +170,30 @@ impl Write {
 
 /// Microseconds by the database's clock.
 #[derive(Clone, Copy)]
-struct Clock(i64);
+struct Clock {
+    now: i64,
+    /// What ends by then is over.
+    over: i64,
+}
 
 impl Clock {
     fn ends(self, lasts: Duration) -> i64 {
-        self.0.saturating_add(i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX))
+        self.now.saturating_add(i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX))
     }
 }
 
 async fn clock(tx: &mut Tx) -> Result<Clock, StoreError> {
     match tx.connection() {
         // Nobody else has the file: what others took before is over, and what this process has, it has.
-        Db::Sqlite(_) => Ok(Clock(i64::MAX)),
+        Db::Sqlite(_) => Ok(Clock {
+            now: Timestamp::from(SystemTime::now()).as_micros(),
+            over: i64::MAX,
+        }),
         Db::Postgres(on) => {
             let asked = sqlx::query_as("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint");
             let (now,): (i64,) = within(asked.fetch_one(on)).await?;
-            Ok(Clock(to_i64(to_u64(now, "clock")?, "clock")?))
+            let now = to_i64(to_u64(now, "clock")?, "clock")?;
+            Ok(Clock { now, over: now })
         }
     }
 }
