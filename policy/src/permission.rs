@@ -32,6 +32,8 @@ permissions! {
     SessionsManage = "sessions.manage";
     /// Make, change and delete workspaces, and bring and check their images.
     WorkspacesManage = "workspaces.manage";
+    /// See, add and remove the machines of the deployment.
+    NodesManage = "nodes.manage";
     /// See plugins and their versions.
     PluginsView = "plugins.view";
     /// Upload a version, and remove one that is not active.

@@ -18,6 +18,7 @@ mod examples;
 mod follow;
 mod home;
 mod images;
+mod node_changes;
 mod nodes;
 mod passwords;
 mod placement;
@@ -42,7 +43,8 @@ pub use gatewright_database::{AddressError, EventKind, PostgresAddress, StoreAdd
 pub use gatewright_plugin_host as plugin_host;
 pub use gatewright_ports::ImageStatus;
 pub use images::PullError;
-pub use nodes::{JoinTokenWish, NodeError, OwnNode, node_token};
+pub use node_changes::{RemoveNodeError, join_commands, remove_node};
+pub use nodes::{JoinTokenWish, NodeError, OwnNode};
 pub use plane::ControlPlane;
 pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, RankError};
 pub use plugins::host_engine::HostEngine;
@@ -54,10 +56,11 @@ pub use saga::limits::SessionLimits;
 pub use saga::pause::PauseError;
 pub use seed::{SeedReport, SeededPassword};
 pub use users::login::{Identity, LoggedIn, LoginError};
+pub use users::tries::TriesOf;
 pub use users::{PasswordError, UserError};
 pub use vault::VaultError;
 pub use views::{
-    ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeView, ImpactView, NameView, NodeImageView,
-    PluginView, RuleAnswerView, RuleUse, SessionView, StepView, VerdictCounts, VersionView, WorkspaceNodeView, WorkspaceRef,
-    WorkspaceSettingsView, WorkspaceView,
+    ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeView, ImpactView, NameView,
+    NodeCapacityView, NodeImageView, NodeStateView, NodeView, PluginView, RuleAnswerView, RuleUse, SessionView, StepView, VerdictCounts,
+    VersionView, WorkspaceNodeView, WorkspaceRef, WorkspaceSettingsView, WorkspaceView,
 };

@@ -123,6 +123,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All nodes, removed ones last. */
+        get: operations["list_nodes"];
+        put?: never;
+        /** Make a token for one new machine. The answer has the commands to run there, with the token in them. */
+        post: operations["add_node"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a machine for good: it is cut off, and its sessions end. */
+        delete: operations["remove_node"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plugins": {
         parameters: {
             query?: never;
@@ -256,6 +291,40 @@ export interface paths {
         get: operations["follow_session"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a session: it keeps its memory and its place. Once it was asked for it is so, or Activity says why not. */
+        post: operations["pause_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a paused session go on. */
+        post: operations["resume_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -436,6 +505,21 @@ export interface components {
         AllWorkspaceSettings: {
             items: components["schemas"]["WorkspaceSettings"][];
         };
+        /** @description What a node can give, and how much of it is promised. */
+        Capacity: {
+            /** Format: int64 */
+            cpu_millicores: number;
+            /** Format: int64 */
+            cpu_millicores_used: number;
+            /** Format: int64 */
+            memory_bytes: number;
+            /** Format: int64 */
+            memory_bytes_used: number;
+            /** Format: int32 */
+            sessions: number;
+            /** Format: int32 */
+            sessions_used: number;
+        };
         /** @description Whether the record is as it was written. */
         Chain: {
             /**
@@ -506,7 +590,7 @@ export interface components {
         };
         /** @description Why a session ended. */
         End: {
-            /** @description Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`. */
+            /** @description Stable, such as `user`, `administrator`, `launch-failed`, `workspace-gone`, `idle`, `time-limit`, `unattended`, `paused-too-long`. */
             code: string;
             /** @description What a person reads. */
             text: string;
@@ -553,6 +637,11 @@ export interface components {
             /** @description SHA-256 of a file that was read to its end, in hexadecimal digits. */
             sha256?: string | null;
         };
+        /** @description How a machine is brought in. */
+        JoinCommands: {
+            /** @description What is to be run on it, a command a line. Shown once: the token in it is stored nowhere. */
+            commands: string;
+        };
         /** @description The last check of a workspace's image. */
         LastCheck: {
             check?: components["schemas"]["Check"] | null;
@@ -592,6 +681,54 @@ export interface components {
         };
         /** @enum {string} */
         Network: "none" | "internet";
+        /** @description What a new machine is to be. */
+        NewNode: {
+            /**
+             * Format: int32
+             * @description For how many hours the token is good: 1 to 168.
+             */
+            hours: number;
+            /** @description One at least. */
+            roles: components["schemas"]["NodeRole"][];
+            /** @description The name of its zone, made where it is missing. */
+            zone: string;
+        };
+        /** @description A machine or process of the deployment. */
+        Node: {
+            /** @description Where other nodes reach it, `host:port`. */
+            address?: string | null;
+            capacity?: components["schemas"]["Capacity"] | null;
+            /** @description Why it takes no sessions, where it takes none. */
+            degraded?: string | null;
+            /** @description The engine and its version, where it runs sessions. */
+            engine?: string | null;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: int64
+             * @description Microseconds since 1970; none where it never joined, since there are no others.
+             */
+            joined_at?: number | null;
+            name: string;
+            /** @description Whether it is the one that answers, which can't be removed. */
+            own: boolean;
+            /**
+             * Format: int64
+             * @description Microseconds since 1970.
+             */
+            removed_at?: number | null;
+            roles: components["schemas"]["NodeRole"][];
+            /** @description The plugin that drives the engine, where it runs sessions. */
+            runtime?: string | null;
+            /**
+             * Format: int64
+             * @description Its last sign of life, in microseconds since 1970.
+             */
+            seen_at?: number | null;
+            state: components["schemas"]["NodeState"];
+            /** @description The name of its zone. */
+            zone: string;
+        };
         /** @description Whether a node has a workspace's image, as it said lately. */
         NodeImage: {
             /** @description Whether it was heard of lately. */
@@ -602,9 +739,17 @@ export interface components {
             name: string;
         };
         /** @enum {string} */
+        NodeRole: "web-app" | "agent" | "connection-proxy" | "dedicated-proxy";
+        /** @enum {string} */
+        NodeState: "ready" | "degraded" | "silent" | "removed";
+        /** @description All nodes. */
+        Nodes: {
+            items: components["schemas"]["Node"][];
+        };
+        /** @enum {string} */
         Outcome: "allowed" | "redacted" | "denied" | "failed";
         /** @enum {string} */
-        Permission: "sessions.launch" | "sessions.manage" | "workspaces.manage" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
+        Permission: "sessions.launch" | "sessions.manage" | "workspaces.manage" | "nodes.manage" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
         /** @description A plugin with its versions. */
         Plugin: {
             active?: components["schemas"]["Version"] | null;
@@ -685,6 +830,11 @@ export interface components {
             id: string;
             /** @description What the person should know. */
             message?: string | null;
+            /**
+             * Format: int64
+             * @description Since when it is paused. Microseconds since 1970.
+             */
+            paused_at?: number | null;
             /**
              * Format: int64
              * @description Microseconds since 1970.
@@ -1146,6 +1296,97 @@ export interface operations {
             };
         };
     };
+    list_nodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nodes"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_node: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNode"];
+            };
+        };
+        responses: {
+            /** @description As asked. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinCommands"];
+                };
+            };
+            /** @description 422 `invalid-fields`, 409 `no-listener`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_node: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 409 `own-node`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_plugins: {
         parameters: {
             query?: never;
@@ -1492,6 +1733,68 @@ export interface operations {
             };
         };
     };
+    pause_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is paused, or about to be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description 409 `not-ready`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It goes on, or is about to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description 409 `not-ready`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_ticket: {
         parameters: {
             query?: never;
@@ -1512,7 +1815,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description 409 `not-ready`. */
+            /** @description 409 `not-ready`, 409 `paused`. */
             default: {
                 headers: {
                     [name: string]: unknown;

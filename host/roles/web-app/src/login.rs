@@ -111,6 +111,7 @@ macro_rules! needs {
 needs!(
     SessionsLaunch,
     WorkspacesManage,
+    NodesManage,
     PluginsView,
     PluginsUpload,
     PluginsActivate,

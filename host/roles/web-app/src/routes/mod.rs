@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod home;
 pub(crate) mod images;
 pub(crate) mod login;
+pub(crate) mod nodes;
 pub(crate) mod plugins;
 pub(crate) mod sessions;
 pub(crate) mod workspaces;
