@@ -34,6 +34,8 @@ permissions! {
     WorkspacesManage = "workspaces.manage";
     /// Read what the desktops of other people's sessions logged.
     SessionsInspect = "sessions.inspect";
+    /// See, add and remove the machines of the deployment.
+    NodesManage = "nodes.manage";
     /// See plugins and their versions.
     PluginsView = "plugins.view";
     /// Upload a version, and remove one that is not active.

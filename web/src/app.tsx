@@ -4,6 +4,7 @@ import { ActivityPage } from './pages/activity/activity-page';
 import { HomePage } from './pages/home/home-page';
 import { LoginPage } from './pages/login-page';
 import { NotFoundPage } from './pages/not-found-page';
+import { NodesPage } from './pages/nodes/nodes-page';
 import { PluginPage } from './pages/plugins/plugin-page';
 import { PluginsPage } from './pages/plugins/plugins-page';
 import { SessionPage } from './pages/session/session-page';
@@ -42,6 +43,7 @@ export function App() {
     if (workspace !== undefined) return <WorkspacePage key={workspace} id={workspace} />;
   }
   if (may('sessions.manage') && match('/sessions', path)) return <SessionsPage />;
+  if (may('nodes.manage') && match('/nodes', path)) return <NodesPage />;
   if (may('plugins.view')) {
     if (match('/plugins', path)) return <PluginsPage />;
     const plugin = match('/plugins/:name', path)?.name;

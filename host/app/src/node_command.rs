@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use gatewright_control::{JoinTokenWish, node_token};
+use gatewright_control::{Actor, JoinTokenWish, join_commands, remove_node};
 use gatewright_core::{NodeId, NodeRole};
 use gatewright_database::{Store, StoreAddress};
 
@@ -31,27 +31,23 @@ pub(crate) async fn add(conf: &Conf, roles: BTreeSet<NodeRole>, zone: String, us
         zone,
         uses,
         lifetime,
-        created_by: "command line".into(),
     };
-    let token = node_token(&store, &wish, SystemTime::now()).await?;
-    let members = store.members().await?;
+    let commands = join_commands(&store, &wish, &here(), SystemTime::now()).await;
     store.close().await;
-    let web_apps: Vec<String> = members
-        .into_iter()
-        .filter(|member| member.removed_at.is_none() && member.identity.has(NodeRole::WebApp))
-        .filter_map(|member| member.address)
-        .collect();
-    anyhow::ensure!(
-        !web_apps.is_empty(),
-        "no web-app listens for other nodes: set rpc.listen in its configuration and start it again"
-    );
+    let commands = commands?.replace('\n', "\n  ");
     let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
     Ok(format!(
-        "Run on the new machine ({}), within {hours} h:\n\n  gatewright join --web-app {} --token {}\n  gatewright serve\n",
-        names.join(", "),
-        web_apps.join(","),
-        token.text()
+        "Run on the new machine ({}), within {hours} h:\n\n  {commands}\n",
+        names.join(", ")
     ))
+}
+
+/// Who acts.
+fn here() -> Actor {
+    Actor {
+        name: "command line".into(),
+        ..Actor::default()
+    }
 }
 
 /// All nodes, one a line.
@@ -78,12 +74,15 @@ pub(crate) async fn list(conf: &Conf) -> anyhow::Result<String> {
 /// Removes a node.
 pub(crate) async fn remove(conf: &Conf, node: NodeId) -> anyhow::Result<String> {
     let store = store(conf).await?;
-    let mut write = store.begin().await?;
-    let removed = write.remove_member(node, SystemTime::now().into()).await?;
-    write.commit().await?;
+    let removed = remove_node(&store, node, &here(), SystemTime::now()).await;
     store.close().await;
-    anyhow::ensure!(removed, "there is no such node, or none any more");
+    let ending = removed?.context("there is no such node, or none any more")?;
+    let sessions = match ending.len() {
+        0 => String::new(),
+        1 => " One session on it ends.".into(),
+        more => format!(" {more} sessions on it end."),
+    };
     Ok(format!(
-        "Removed. Its connections are cut within half a minute; remove its data on the machine {node} yourself.\n"
+        "Removed.{sessions} Its connections are cut within half a minute; remove its data on the machine {node} yourself.\n"
     ))
 }

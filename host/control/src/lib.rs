@@ -22,6 +22,7 @@ mod home_folders;
 mod images;
 mod inspection;
 mod known_nodes;
+mod node_changes;
 mod nodes;
 mod passwords;
 mod placement;
@@ -48,7 +49,8 @@ pub use gatewright_ports::ImageStatus;
 pub use home_folders::HomeError;
 pub use images::PullError;
 pub use inspection::InspectError;
-pub use nodes::{JoinTokenWish, NodeError, OwnNode, node_token};
+pub use node_changes::{RemoveNodeError, join_commands, remove_node};
+pub use nodes::{JoinTokenWish, NodeError, OwnNode};
 pub use plane::ControlPlane;
 pub use plugins::engine::{BadPlugin, InspectedPlugin, PluginEngine, RankError};
 pub use plugins::host_engine::HostEngine;
@@ -60,10 +62,11 @@ pub use saga::limits::SessionLimits;
 pub use saga::pause::PauseError;
 pub use seed::{SeedReport, SeededPassword};
 pub use users::login::{Identity, LoggedIn, LoginError};
+pub use users::tries::TriesOf;
 pub use users::{PasswordError, UserError};
 pub use vault::VaultError;
 pub use views::{
     ActivityItem, ActivityPage, ChainView, CheckStepView, CheckView, ChecklistItem, EndView, HomeFolderView, HomeView, ImpactView,
-    NameView, NodeImageView, PluginView, RuleAnswerView, RuleUse, RunningView, SessionView, StepView, VerdictCounts, VersionView,
-    WorkspaceNodeView, WorkspaceRef, WorkspaceSettingsView, WorkspaceView,
+    NameView, NodeCapacityView, NodeImageView, NodeStateView, NodeView, PluginView, RuleAnswerView, RuleUse, RunningView, SessionView,
+    StepView, VerdictCounts, VersionView, WorkspaceNodeView, WorkspaceRef, WorkspaceSettingsView, WorkspaceView,
 };

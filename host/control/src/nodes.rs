@@ -5,8 +5,8 @@ use std::error::Error as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gatewright_core::{NodeId, NodeIdentity, NodeRole, SessionId, Timestamp, ZoneId};
-use gatewright_database::{JoinTokenRecord, MemberRecord, Store, StoreError, Zone};
-use gatewright_identity::{Fingerprint, InternalCa, InternalCaError, JoinToken};
+use gatewright_database::{MemberRecord, Store, StoreError, Zone};
+use gatewright_identity::{InternalCa, InternalCaError, JoinToken};
 use gatewright_ports::ControlError;
 use gatewright_ports::control::{Deployment, Der, JoinRequest, Joined, Peer, RenewRequest};
 use secrecy::ExposeSecret as _;
@@ -19,14 +19,14 @@ use crate::random;
 use crate::vault::{Vault, VaultError};
 
 /// The authority's certificate, PEM. No secret.
-const AUTHORITY: &str = "internal-ca-certificate";
+pub(crate) const AUTHORITY: &str = "internal-ca-certificate";
 /// Its key, sealed.
 const AUTHORITY_KEY: &str = "internal-ca-key";
 /// The longest name and address of a node.
-const NAME: usize = 64;
+pub(crate) const NAME: usize = 64;
 const ADDRESS: usize = 255;
 /// The longest life of a join token.
-const LONGEST: Duration = Duration::from_hours(24 * 7);
+pub(crate) const LONGEST: Duration = Duration::from_hours(24 * 7);
 
 /// What went wrong with nodes.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,9 @@ pub enum NodeError {
     /// No token without a role, for no machine, or for too long.
     #[error("a join token needs a role, one use at least, and a life of up to seven days")]
     Wish,
+    /// No web-app can be reached by another machine.
+    #[error("no web-app listens for other nodes: set rpc.listen in its configuration and start it again")]
+    NoListener,
     /// The system has no randomness.
     #[error("no random bytes")]
     Random,
@@ -62,8 +65,6 @@ pub struct JoinTokenWish {
     pub uses: u32,
     /// For how long.
     pub lifetime: Duration,
-    /// Who wants it.
-    pub created_by: String,
 }
 
 /// The process that a control plane runs in, as the others are to know it.
@@ -103,35 +104,8 @@ pub(crate) async fn open_authority(store: &Store, vault: &Vault, now: Timestamp)
     Err(NodeError::NoAuthority)
 }
 
-/// Makes a join token. Needs the database alone, so that the command line can do it beside a running web-app.
-///
-/// # Errors
-/// [`NodeError`].
-pub async fn node_token(store: &Store, wish: &JoinTokenWish, now: SystemTime) -> Result<JoinToken, NodeError> {
-    if wish.roles.is_empty() || wish.uses == 0 || wish.lifetime > LONGEST || wish.zone.trim().is_empty() || wish.zone.len() > NAME {
-        return Err(NodeError::Wish);
-    }
-    let certificate = store.setting(AUTHORITY).await?.ok_or(NodeError::NoAuthority)?;
-    let fingerprint = Fingerprint::of_pem(&certificate).ok_or(InternalCaError::Damaged)?;
-    let token = JoinToken::generate(fingerprint).ok_or(NodeError::Random)?;
-    let at = Timestamp::from(now);
-    let zone = zone_named(store, &wish.zone).await?;
-    let record = JoinTokenRecord {
-        hash: token.hash(),
-        roles: wish.roles.clone(),
-        zone,
-        uses: wish.uses,
-        expires_at: at.plus(wish.lifetime),
-        created_by: wish.created_by.clone(),
-    };
-    let mut write = store.begin().await?;
-    write.insert_join_token(&record, at).await?;
-    write.commit().await?;
-    Ok(token)
-}
-
 /// The zone of this name, made where it is missing. Of two that make it at once, one does.
-async fn zone_named(store: &Store, name: &str) -> Result<ZoneId, StoreError> {
+pub(crate) async fn zone_named(store: &Store, name: &str) -> Result<ZoneId, StoreError> {
     let mut retried = false;
     loop {
         if let Some(zone) = store.zones().await?.into_iter().find(|zone| zone.name == name) {
@@ -203,49 +177,7 @@ impl ControlPlane {
         Ok(self.signed(request, identity)?)
     }
 
-    /// Makes a join token, recorded as done by `actor`.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub async fn add_node(&self, wish: &JoinTokenWish, actor: &Actor) -> Result<JoinToken, NodeError> {
-        let token = node_token(&self.0.store, wish, self.system_now()).await?;
-        let roles: Vec<&str> = wish.roles.iter().map(|role| role.as_str()).collect();
-        let event = self.audit(actor, "node.token", format!("zone {}", wish.zone), roles.join(", "), true);
-        let mut write = self.0.store.begin().await?;
-        write.append_event(&event).await?;
-        write.commit().await?;
-        Ok(token)
-    }
-
-    /// All nodes that ever joined.
-    ///
-    /// # Errors
-    /// [`Internal`].
-    pub async fn members(&self) -> Result<Vec<MemberRecord>, Internal> {
-        Ok(self.0.store.members().await?)
-    }
-
-    /// Removes a node: its certificate is worth nothing from now on. False where there is no such node.
-    ///
-    /// # Errors
-    /// [`Internal`].
-    pub async fn remove_node(&self, node: NodeId, actor: &Actor) -> Result<bool, Internal> {
-        let mut write = self.0.store.begin().await?;
-        let removed = write.remove_member(node, self.now()).await?;
-        if removed {
-            write
-                .append_event(&self.audit(actor, "node.removed", format!("node {node}"), "", true))
-                .await?;
-        }
-        write.commit().await?;
-        if removed {
-            self.unregister_agent(node);
-            self.unlink_proxy(node);
-        }
-        Ok(removed)
-    }
-
-    fn system_now(&self) -> SystemTime {
+    pub(crate) fn system_now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_micros(u64::try_from(self.now().as_micros()).unwrap_or(0))
     }
 

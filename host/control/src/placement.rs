@@ -195,7 +195,11 @@ impl ControlPlane {
         };
         let mut candidates = Vec::new();
         let home = home_node(record);
-        let home_name = nodes.all().iter().find(|node| Some(node.id) == home).map_or("a node that is gone", |node| &node.name);
+        let home_name = nodes
+            .all()
+            .iter()
+            .find(|node| Some(node.id) == home)
+            .map_or("a node that is gone", |node| &node.name);
         for node in nodes.all() {
             let why_not = if home.is_some_and(|home| home != node.id) {
                 Some(format!("the person's home is on {home_name}").into())

@@ -202,24 +202,7 @@ impl ControlPlane {
         detail: impl Into<String>,
         succeeded: bool,
     ) -> Event {
-        Event {
-            id: EventId::from_uuid(random::id()),
-            reference: random::reference(),
-            at: self.now(),
-            user: actor.user,
-            user_name: actor.name.clone(),
-            groups: actor.groups.clone(),
-            session: None,
-            workspace: None,
-            workspace_name: String::new(),
-            client: actor.client.clone(),
-            what: What::Audit(AuditRecord {
-                action: action.into(),
-                object: object.into(),
-                detail: detail.into(),
-                succeeded,
-            }),
-        }
+        audit(actor, action, object, detail, succeeded, self.now())
     }
 
     /// An audit event about a session.
@@ -231,11 +214,8 @@ impl ControlPlane {
         detail: impl Into<String>,
         succeeded: bool,
     ) -> Event {
-        let mut event = self.audit(actor, action, format!("session {}", record.session.id), detail, succeeded);
-        event.session = Some(record.session.id);
-        event.workspace = Some(record.session.workspace);
-        event.workspace_name.clone_from(&record.workspace_name);
-        event
+        let event = self.audit(actor, action, format!("session {}", record.session.id), detail, succeeded);
+        about_session(event, record)
     }
 
     /// Deletes expired logins and old change hints, from time to time.
@@ -257,6 +237,7 @@ impl ControlPlane {
                 );
                 let mut write = self.0.store.begin().await?;
                 write.sweep_logins(now, idle_since).await?;
+                write.sweep_login_tries(now).await?;
                 write.trim_changes(KEEP_CHANGES).await?;
                 write.commit().await
             };
@@ -265,6 +246,43 @@ impl ControlPlane {
             }
         }
     }
+}
+
+/// An audit event, for who has the database alone.
+pub(crate) fn audit(
+    actor: &Actor,
+    action: &str,
+    object: impl Into<String>,
+    detail: impl Into<String>,
+    succeeded: bool,
+    at: Timestamp,
+) -> Event {
+    Event {
+        id: EventId::from_uuid(random::id()),
+        reference: random::reference(),
+        at,
+        user: actor.user,
+        user_name: actor.name.clone(),
+        groups: actor.groups.clone(),
+        session: None,
+        workspace: None,
+        workspace_name: String::new(),
+        client: actor.client.clone(),
+        what: What::Audit(AuditRecord {
+            action: action.into(),
+            object: object.into(),
+            detail: detail.into(),
+            succeeded,
+        }),
+    }
+}
+
+/// The same, about a session.
+pub(crate) fn about_session(mut event: Event, record: &SessionRecord) -> Event {
+    event.session = Some(record.session.id);
+    event.workspace = Some(record.session.workspace);
+    event.workspace_name.clone_from(&record.workspace_name);
+    event
 }
 
 /// Opens the database. A server that does not answer is waited for, and said so: it may be starting too.

@@ -1,10 +1,13 @@
 //! What the pages and the REST API show, named as there. Times are microseconds since the Unix epoch.
 
+use std::collections::BTreeSet;
+
+use gatewright_core::capacity::{Allocatable, Headroom};
 use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use gatewright_core::record::{Network, RuleTarget, Workspace};
 use gatewright_core::session::SessionState;
-use gatewright_core::{EventId, HomeId, NodeId, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
+use gatewright_core::{EventId, HomeId, NodeId, NodeRole, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
 use gatewright_database::EventKind;
 use gatewright_ports::ImageStatus;
 use serde::Serialize;
@@ -69,6 +72,62 @@ pub struct NodeImageView {
     pub alive: bool,
     /// Whether the image is there.
     pub has_image: bool,
+}
+
+/// How a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeStateView {
+    /// It does its work.
+    Ready,
+    /// Its agent takes no sessions now.
+    Degraded,
+    /// It was not heard of lately.
+    Silent,
+    /// It was removed, for good.
+    Removed,
+}
+
+/// A machine or process of the deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeView {
+    /// Id.
+    pub id: NodeId,
+    /// Shown name.
+    pub name: String,
+    /// What it does.
+    pub roles: BTreeSet<NodeRole>,
+    /// The name of its zone.
+    pub zone: String,
+    /// How it stands.
+    pub state: NodeStateView,
+    /// Why its agent takes no sessions, where it takes none.
+    pub degraded: Option<String>,
+    /// Where other nodes reach it.
+    pub address: Option<String>,
+    /// Whether it is the process that was asked, which can't be removed.
+    pub own: bool,
+    /// Its last sign of life.
+    pub seen_at: Option<Timestamp>,
+    /// When it joined; none for the one of a deployment of one process.
+    pub joined_at: Option<Timestamp>,
+    /// When it was removed.
+    pub removed_at: Option<Timestamp>,
+    /// The engine and its version, where it has an agent.
+    pub engine: Option<String>,
+    /// The runtime plugin, where it has an agent.
+    pub runtime: Option<PluginName>,
+    /// What it can give, where it has an agent.
+    pub capacity: Option<NodeCapacityView>,
+}
+
+/// What a node can give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeCapacityView {
+    /// In all.
+    pub total: Allocatable,
+    /// What is left of it.
+    pub left: Headroom,
 }
 
 /// How a workspace's image stands on a node.

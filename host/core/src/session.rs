@@ -120,6 +120,8 @@ pub enum EndReason {
     PausedTooLong(u64),
     /// Its user's account was disabled.
     UserDisabled,
+    /// The node that ran it was removed.
+    NodeRemoved,
     /// It was there to check an image, and that is done.
     Checked,
 }
@@ -140,6 +142,7 @@ impl EndReason {
             Self::Unattended(_) => "unattended",
             Self::PausedTooLong(_) => "paused-too-long",
             Self::UserDisabled => "user-disabled",
+            Self::NodeRemoved => "node-removed",
             Self::Checked => "checked",
         }
     }
@@ -165,6 +168,7 @@ impl EndReason {
                 duration_words(*secs)
             ),
             Self::UserDisabled => "Your account was disabled, so this session was ended.".into(),
+            Self::NodeRemoved => "The machine that ran this session was removed. Launch it again.".into(),
             Self::Checked => "The check of the image is done.".into(),
         }
     }

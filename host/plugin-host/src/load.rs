@@ -196,6 +196,6 @@ fn check_world(shared: &Shared, kind: PluginKind, files: bool, component: &Compo
         PluginKind::Dlp => World::Clipboard(bindings::dlp::ClipboardRulePre::new(pre)?),
         PluginKind::Placement => World::Placement(bindings::placement::PlacementPre::new(pre)?),
         PluginKind::Credential => World::Credential(bindings::credential::CredentialPre::new(pre)?),
-        PluginKind::Runtime => World::Runtime(bindings::runtime::RuntimePre::new(pre)?),
+        PluginKind::Runtime => World::Runtime(Box::new(bindings::runtime::RuntimePre::new(pre)?)),
     })
 }

@@ -29,7 +29,8 @@ pub(crate) enum World {
     File(bindings::dlp_file::FileRulePre<CallState>),
     Placement(bindings::placement::PlacementPre<CallState>),
     Credential(bindings::credential::CredentialPre<CallState>),
-    Runtime(bindings::runtime::RuntimePre<CallState>),
+    /// By far the largest.
+    Runtime(Box<bindings::runtime::RuntimePre<CallState>>),
 }
 
 impl Plugin {

@@ -1,7 +1,7 @@
 /** Every call that the pages make, by name. */
 import { call } from './client';
 import { del, fill, get, post, put } from './typed';
-import type { ActivityFilter, WorkspaceWish } from './types';
+import type { ActivityFilter, NewNode, WorkspaceWish } from './types';
 
 type Signal = AbortSignal | undefined;
 
@@ -61,6 +61,10 @@ export const api = {
     get('/api/v1/sessions/{id}/stats', { parts: { id }, signal }),
   sessionLog: async (id: string, signal?: Signal) =>
     (await get('/api/v1/sessions/{id}/logs', { parts: { id }, signal })).items,
+
+  nodes: async (signal?: Signal) => (await get('/api/v1/nodes', { signal })).items,
+  addNode: (node: NewNode) => post('/api/v1/nodes', { body: node }),
+  removeNode: (id: string) => del('/api/v1/nodes/{id}', { parts: { id } }),
 
   plugins: async (signal?: Signal) => (await get('/api/v1/plugins', { signal })).items,
   impact: (name: string, version: string, signal?: Signal) =>

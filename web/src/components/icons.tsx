@@ -17,6 +17,7 @@ export const BrowserIcon = icon(
 );
 export const PlugIcon = icon(<path d="M9 3v5M15 3v5M6 8h12v3.5a6 6 0 0 1-12 0zM12 17.5V21" />);
 export const ActivityIcon = icon(<path d="M4 6.5h10M4 12h16M4 17.5h7M18 4.5l-1.6 2.2L15 5.8" />);
+export const NodeIcon = icon(<path d="M3.5 4.5h17v6h-17zM3.5 13.5h17v6h-17zM7 7.5v.1M7 16.5v.1" />);
 export const GridIcon = icon(
   <path d="M4 4h6.5v6.5H4zM13.5 4H20v6.5h-6.5zM4 13.5h6.5V20H4zM13.5 13.5H20V20h-6.5z" />,
 );

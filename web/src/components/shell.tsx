@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Permission } from '../api/types';
 import { place } from '../router';
 import { logOut, may, me } from '../state/me';
-import { ActivityIcon, DesktopIcon, GridIcon, HomeIcon, LogoutIcon, Mark, PlugIcon, UserIcon } from './icons';
+import { ActivityIcon, DesktopIcon, GridIcon, HomeIcon, LogoutIcon, Mark, NodeIcon, PlugIcon, UserIcon } from './icons';
 import { MenuButton } from './menu';
 import { ThemeButton } from './theme-button';
 
@@ -17,6 +17,7 @@ const PAGES: { to: string; label: string; icon: ComponentChildren; permission: P
   { to: '/', label: 'Home', icon: <HomeIcon />, permission: null },
   { to: '/workspaces', label: 'Workspaces', icon: <GridIcon />, permission: 'workspaces.manage' },
   { to: '/sessions', label: 'Sessions', icon: <DesktopIcon />, permission: 'sessions.manage' },
+  { to: '/nodes', label: 'Nodes', icon: <NodeIcon />, permission: 'nodes.manage' },
   { to: '/plugins', label: 'Plugins', icon: <PlugIcon />, permission: 'plugins.view' },
   { to: '/activity', label: 'Activity', icon: <ActivityIcon />, permission: 'activity.view' },
 ];

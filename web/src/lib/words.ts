@@ -1,5 +1,5 @@
 /** Words of the wire as words of the page. */
-import type { UploadStage, VersionState } from '../api/types';
+import type { Node, NodeRole, UploadStage, VersionState } from '../api/types';
 import { label } from './format';
 
 const KINDS: Record<string, string> = {
@@ -43,6 +43,25 @@ const VERSION_STATES: Record<VersionState, string> = {
   failed: 'Failed its checks',
 };
 export const versionStateWords = (state: VersionState): string => VERSION_STATES[state];
+
+const ROLES: Record<NodeRole, [string, string]> = {
+  agent: ['Agent', 'Runs sessions on an engine'],
+  'connection-proxy': ['Connection proxy', 'Carries sessions through the gates'],
+  'dedicated-proxy': ['Edge', 'Where browsers come in'],
+  'web-app': ['Web app', 'Pages, API and the decisions where sessions run'],
+};
+export const roleWords = (role: NodeRole): string => ROLES[role][0];
+export const roleHint = (role: NodeRole): string => ROLES[role][1];
+/** What a machine can join as; a web-app has the database in its own configuration. */
+export const ALL_ROLES: readonly NodeRole[] = ['agent', 'connection-proxy', 'dedicated-proxy'];
+
+const NODE_STATES: Record<Node['state'], string> = {
+  ready: 'Ready',
+  degraded: 'Degraded',
+  silent: 'Silent',
+  removed: 'Removed',
+};
+export const nodeStateWords = (state: Node['state']): string => NODE_STATES[state];
 
 const STAGES: Record<UploadStage, { title: string; hint: string }> = {
   manifest: {

@@ -78,7 +78,9 @@ impl ControlPlane {
         hooks.after(Step::Disconnect, id).await?;
 
         hooks.before(Step::Destroy, id).await?;
-        if let Some(node) = record.session.node {
+        if let Some(node) = record.session.node
+            && !self.is_removed(node).await?
+        {
             self.destroy_on(node, id, lease).await?;
         }
         hooks.after(Step::Destroy, id).await?;
@@ -113,6 +115,9 @@ impl ControlPlane {
         let Some(node) = record.session.node else {
             return Ok(());
         };
+        if self.is_removed(node).await? {
+            return Ok(());
+        }
         let agent = self.agent(node).ok_or(AgentError::Unavailable)?;
         let listed = tokio::time::timeout(self.0.config.step_timeout, agent.list())
             .await

@@ -1,6 +1,7 @@
 //! Users and their passwords.
 
 pub(crate) mod login;
+pub(crate) mod tries;
 
 use gatewright_core::UserId;
 use gatewright_core::record::User;

@@ -104,6 +104,12 @@ impl FakeAgent {
         }
     }
 
+    /// Of a machine that has joined.
+    pub(crate) fn of(mut self, node: NodeId) -> Self {
+        self.node = node;
+        self
+    }
+
     pub(crate) fn without_images(mut self) -> Self {
         self.images.clear();
         self

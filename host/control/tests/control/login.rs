@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewright_control::{LoginError, PasswordError, UserError};
+use gatewright_control::{LoginError, PasswordError, TriesOf, UserError};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::support::{HandClock, PASSWORD, Plane, Site, admin};
@@ -132,4 +132,63 @@ async fn new_users_join_everyone_and_names_are_taken_once() {
         .identity
         .groups;
     assert_eq!(groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["all-users"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tries_are_counted_for_all_web_apps_together() {
+    let site = Site::shared();
+    let (one, other) = tokio::join!(site.open(), site.open());
+    let hour = Duration::from_secs(3600);
+    let count = async |plane: &Plane, of: TriesOf<'_>| plane.control.count_login_try(of, 3, hour).await.unwrap();
+    // Turn by turn: a second web-app gives no second set of tries, however the name is written.
+    assert_eq!(count(&one, TriesOf::Name("admin")).await, None);
+    assert_eq!(count(&other, TriesOf::Name(" Admin")).await, None);
+    assert_eq!(count(&one, TriesOf::Name("ADMIN")).await, None);
+    for plane in [&one, &other] {
+        let wait = count(plane, TriesOf::Name("admin")).await.unwrap();
+        assert!(wait <= hour && wait > hour / 2, "{wait:?}");
+    }
+    // Another name, and an address that reads like it, are not concerned.
+    assert_eq!(count(&other, TriesOf::Name("demo")).await, None);
+    assert_eq!(count(&other, TriesOf::Client("admin")).await, None);
+    // Both at once: exactly the burst gets through.
+    let tries = (0..10).map(|number| {
+        let control = if number % 2 == 0 {
+            one.control.clone()
+        } else {
+            other.control.clone()
+        };
+        tokio::spawn(async move { control.count_login_try(TriesOf::Client("192.0.2.9"), 3, hour).await.unwrap() })
+    });
+    let mut through = 0;
+    for tried in tries.collect::<Vec<_>>() {
+        through += usize::from(tried.await.unwrap().is_none());
+    }
+    assert_eq!(through, 3);
+    one.control.shutdown().await;
+    other.control.shutdown().await;
+    // Where nobody counts, nobody gets through.
+    assert!(one.control.count_login_try(TriesOf::Name("new"), 3, hour).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tries_come_back_one_by_one() {
+    let site = Site::new();
+    let clock = HandClock::new();
+    let mut config = site.config();
+    config.clock = clock.clone();
+    let Plane { control, .. } = site.open_with(config).await;
+    let minute = Duration::from_secs(60);
+    let count = async || control.count_login_try(TriesOf::Name("admin"), 2, minute).await.unwrap();
+    assert_eq!((count().await, count().await), (None, None));
+    assert_eq!(count().await, Some(minute));
+    // What was refused costs nothing.
+    assert_eq!(count().await, Some(minute));
+    clock.advance(minute);
+    assert_eq!(count().await, None);
+    assert_eq!(count().await, Some(minute));
+    clock.advance(minute * 10);
+    assert_eq!((count().await, count().await), (None, None));
+    assert_eq!(count().await, Some(minute));
+    control.shutdown().await;
 }

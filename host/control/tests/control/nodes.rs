@@ -2,13 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use gatewright_control::{JoinTokenWish, NodeError};
+use gatewright_control::{JoinTokenWish, NodeError, NodeStateView, RemoveNodeError, remove_node};
 use gatewright_core::NodeRole;
+use gatewright_core::session::SessionState;
+use gatewright_database::Store;
 use gatewright_identity::{JoinToken, NodeCredentials, NodeKey};
 use gatewright_ports::control::{Der, JoinRequest, Joined, RenewRequest, SecretText};
 use gatewright_ports::{Control, ControlError};
 
-use crate::support::{HandClock, Plane, Site, admin};
+use crate::agent::FakeAgent;
+use crate::support::{HandClock, Plane, Site, admin, eventually};
 
 fn wish(roles: &[NodeRole]) -> JoinTokenWish {
     JoinTokenWish {
@@ -16,7 +19,6 @@ fn wish(roles: &[NodeRole]) -> JoinTokenWish {
         zone: "south".into(),
         uses: 1,
         lifetime: Duration::from_hours(1),
-        created_by: "admin".into(),
     }
 }
 
@@ -51,7 +53,7 @@ async fn a_token_brings_one_node_with_its_roles_and_zone() {
     assert_eq!(control.join(joining(&token, &other)).await.unwrap_err(), ControlError::NotFound);
     let forged = JoinToken::generate(token.authority()).unwrap();
     assert_eq!(control.join(joining(&forged, &other)).await.unwrap_err(), ControlError::NotFound);
-    assert_eq!(control.members().await.unwrap().len(), 1);
+    assert_eq!(control.node_views().await.unwrap().len(), 1);
 
     let plane = Plane {
         control,
@@ -129,8 +131,9 @@ async fn a_node_renews_until_it_is_removed() {
         );
     }
 
-    assert!(control.remove_node(node, &admin()).await.unwrap());
-    assert!(!control.remove_node(node, &admin()).await.unwrap(), "it is removed once");
+    control.remove_node(node, &admin()).await.unwrap();
+    let again = control.remove_node(node, &admin()).await;
+    assert!(matches!(again, Err(RemoveNodeError::NotFound)), "it is removed once");
     let deployment = control.deployment().await.unwrap();
     assert!(deployment.removed.contains(&node) && deployment.peers.is_empty());
     assert_eq!(
@@ -156,4 +159,65 @@ async fn web_apps_over_one_database_have_one_authority() {
     assert_eq!(renewed.authority(), joined.authority());
     one.control.shutdown().await;
     other.control.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sessions_of_a_removed_node_end_though_nobody_reaches_it() {
+    let site = Site::new();
+    let plane = site.open().await;
+    let control = &plane.control;
+    let token = control.add_node(&wish(&[NodeRole::Agent]), &admin()).await.unwrap();
+    let key = NodeKey::generate().unwrap();
+    let joined = credentials(&key, control.join(joining(&token, &key)).await.unwrap());
+    let agent = FakeAgent::new(1, 4).of(joined.identity().node).share();
+    plane.add(&agent).await;
+    let views = control.node_views().await.unwrap();
+    assert_eq!(
+        views.iter().map(|one| (one.zone.as_str(), one.state)).collect::<Vec<_>>(),
+        [("south", NodeStateView::Ready)]
+    );
+    let session = plane.launch().await;
+    plane.wait_state(session, SessionState::Ready).await;
+    let used = control.node_views().await.unwrap().remove(0).capacity.unwrap();
+    assert_eq!(used.left.sessions, used.total.sessions - 1);
+
+    // It answers nobody any more, as a machine that burnt down.
+    control.unregister_agent(agent.node);
+    control.remove_node(agent.node, &admin()).await.unwrap();
+    let view = plane.wait_final(session).await;
+    assert_eq!(view.state, SessionState::Ended);
+    assert_eq!(
+        view.end.unwrap().text,
+        "The machine that ran this session was removed. Launch it again."
+    );
+    assert_eq!(control.node_views().await.unwrap().remove(0).state, NodeStateView::Removed);
+    let actions = plane.actions().await;
+    for action in ["node.removed", "session.ending", "session.ended"] {
+        assert_eq!(actions.iter().filter(|one| *one == action).count(), 1, "{action} of {actions:?}");
+    }
+    control.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_from_beside_a_running_web_app_is_carried_through() {
+    let site = Site::new();
+    let plane = site.open().await;
+    let control = &plane.control;
+    control.recover().await.unwrap();
+    let token = control.add_node(&wish(&[NodeRole::Agent]), &admin()).await.unwrap();
+    let key = NodeKey::generate().unwrap();
+    let joined = credentials(&key, control.join(joining(&token, &key)).await.unwrap());
+    let agent = FakeAgent::new(1, 4).of(joined.identity().node).share();
+    plane.add(&agent).await;
+    let session = plane.launch().await;
+    plane.wait_state(session, SessionState::Ready).await;
+
+    // As the command line does it, which has the database alone.
+    let beside = Store::connect(&site.config().database).await.unwrap();
+    let ending = remove_node(&beside, agent.node, &admin(), SystemTime::now()).await.unwrap();
+    assert_eq!(ending, Some(vec![session]));
+    beside.close().await;
+    let over = async || control.session(session).await.unwrap().unwrap().state == SessionState::Ended;
+    eventually("the session ends", over).await;
+    control.shutdown().await;
 }

@@ -12,6 +12,7 @@ mod clients;
 mod conf;
 mod connection;
 mod headers;
+mod health;
 mod origin;
 mod plain_http;
 mod problem;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::headers;
+use crate::health;
 use crate::origin;
 use crate::problem::Problem;
 use crate::session::{self, Wanted};
@@ -29,7 +30,7 @@ pub enum Upstream {
 }
 
 impl Upstream {
-    async fn call(&self, request: Request<Body>) -> Response {
+    pub(crate) async fn call(&self, request: Request<Body>) -> Response {
         match self {
             // A router answers everything itself: its error type has no value.
             Self::Local(router) => router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
@@ -91,6 +92,9 @@ impl Requests {
             .is_some_and(|start| start.eq_ignore_ascii_case(RD_GATEWAY_PREFIX))
         {
             return Err(Problem::NOT_FOUND);
+        }
+        if let Some(answer) = health::answer(&parts.method, path, &self.upstreams.web_app).await {
+            return answer;
         }
         if !path.starts_with(SESSION_PREFIX) {
             return Ok(self.upstreams.web_app.call(Request::from_parts(parts, body)).await);

@@ -23,7 +23,7 @@ use crate::assets::{self, Pages};
 use crate::error::ApiError;
 use crate::extract::{JSON_MAX_BYTES, PLUGIN_MAX_BYTES};
 use crate::rate_limit::{Limiters, RateLimits};
-use crate::routes::{activity, events, home, home_folders, images, login, plugins, running, sessions, workspaces};
+use crate::routes::{activity, events, home, home_folders, images, login, nodes, plugins, running, sessions, workspaces};
 use crate::{headers, openapi, timeout};
 
 /// Configuration of a web-app.
@@ -76,7 +76,8 @@ pub fn app(web_app: WebApp) -> Router {
     let document = openapi::text();
     let (api, _) = api().split_for_parts();
     let pages = Router::new().fallback(assets::serve).layer(CompressionLayer::new());
-    api.route("/api/openapi.json", get(async move || openapi::response(document)))
+    api.route("/readyz", get(login::ready))
+        .route("/api/openapi.json", get(async move || openapi::response(document)))
         .method_not_allowed_fallback(async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This method does not work here."))
         .route("/api/{*rest}", axum::routing::any(async || ApiError::not_found()))
         .fallback_service(pages.with_state(web_app.clone()))
@@ -113,6 +114,8 @@ pub(crate) fn api() -> OpenApiRouter<WebApp> {
         .routes(routes!(plugins::impact))
         .routes(routes!(plugins::roll_back))
         .routes(routes!(plugins::remove))
+        .routes(routes!(nodes::list, nodes::add))
+        .routes(routes!(nodes::remove))
         .routes(routes!(activity::list))
         .routes(routes!(home::home))
         .routes(routes!(home::remove_examples))

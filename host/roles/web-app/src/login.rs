@@ -113,6 +113,7 @@ needs!(
     WorkspacesManage,
     SessionsManage,
     SessionsInspect,
+    NodesManage,
     PluginsView,
     PluginsUpload,
     PluginsActivate,

@@ -1,10 +1,12 @@
-//! How often something may be tried. Kept in memory, per process: a brake on guessing, not an account.
+//! How often something may be tried. Kept in memory, per process; logins are counted in the database too, so that many web-apps
+//! are no more tries.
 
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use gatewright_control::{ControlPlane, TriesOf};
 use gatewright_core::UserId;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, RateLimiter};
@@ -91,6 +93,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
 /// All limiters of a web-app.
 pub(crate) struct Limiters {
+    limits: RateLimits,
     logins_per_client: Limiter<IpAddr>,
     logins_per_name: Limiter<[u8; 32]>,
     uploads_per_user: Limiter<UserId>,
@@ -101,6 +104,7 @@ pub(crate) struct Limiters {
 impl Limiters {
     pub(crate) fn new(limits: RateLimits) -> Self {
         Self {
+            limits,
             logins_per_client: Limiter::new(limits.logins_per_client),
             logins_per_name: Limiter::new(limits.logins_per_name),
             uploads_per_user: Limiter::new(limits.uploads_per_user),
@@ -111,11 +115,22 @@ impl Limiters {
 
     /// Names differ without regard to case, as users do; hashed, since a name may be a password typed into the wrong
     /// field, or a megabyte.
-    pub(crate) fn login(&self, client: Client, name: &str) -> Result<(), ApiError> {
+    pub(crate) async fn login(&self, control: &ControlPlane, client: Client, name: &str) -> Result<(), ApiError> {
         use sha2::Digest as _;
+        // What this process refuses by itself costs the database nothing.
         self.logins_per_client.check(&client.network())?;
-        let name = sha2::Sha256::digest(name.trim().to_lowercase());
-        self.logins_per_name.check(&name.into())
+        let hashed = sha2::Sha256::digest(name.trim().to_lowercase());
+        self.logins_per_name.check(&hashed.into())?;
+        let network = client.network().to_string();
+        for (of, quota) in [
+            (TriesOf::Client(&network), self.limits.logins_per_client),
+            (TriesOf::Name(name), self.limits.logins_per_name),
+        ] {
+            if let Some(wait) = control.count_login_try(of, quota.burst.get(), quota.every).await? {
+                return Err(ApiError::too_many(wait));
+            }
+        }
+        Ok(())
     }
 
     /// Whether this person did not just ask for the same of Activity.

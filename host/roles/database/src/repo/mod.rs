@@ -4,6 +4,7 @@ pub(crate) mod checks;
 pub(crate) mod events;
 pub(crate) mod homes;
 pub(crate) mod leases;
+mod login_tries;
 pub(crate) mod logins;
 pub(crate) mod members;
 pub(crate) mod nodes;

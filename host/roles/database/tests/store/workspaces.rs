@@ -23,6 +23,7 @@ fn workspace(number: u128, name: &str) -> Workspace {
         resources: RESOURCES,
         network: Network::None,
         enabled: true,
+        keep_home: false,
         example: false,
     }
 }

@@ -13,11 +13,12 @@ use bytes::Bytes;
 use gatewright_core::{SessionId, Timestamp, UserId, ZoneId};
 use gatewright_dedicated_proxy::{Edge, EdgeConf, EdgeLimits, Upstream, Upstreams};
 use gatewright_identity::{CertificateResolver, ClientAddr, PublicCa, PublicNames, SessionPath, TicketGrant, TicketSigner, VerifiedTicket};
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -38,6 +39,8 @@ pub(crate) struct Fixture {
     pub(crate) gate: Arc<Semaphore>,
     /// A permit for each `GET /slow` that has arrived.
     pub(crate) arrived: Arc<Semaphore>,
+    /// Whether the web-app says that it is ready.
+    pub(crate) ready: watch::Sender<bool>,
     _folder: tempfile::TempDir,
 }
 
@@ -86,6 +89,7 @@ pub(crate) async fn edge(limits: EdgeLimits) -> Fixture {
     let signer = TicketSigner::open(folder.path()).unwrap();
     let (gate, arrived) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (open, came) = (Arc::clone(&gate), Arc::clone(&arrived));
+    let (ready, readiness) = watch::channel(true);
     let slow = async move || {
         came.add_permits(1);
         open.acquire().await.unwrap().forget();
@@ -94,6 +98,16 @@ pub(crate) async fn edge(limits: EdgeLimits) -> Fixture {
     let web_app = Router::new()
         .route("/slow", get(slow))
         .route("/events", get(events))
+        .route(
+            "/readyz",
+            get(async move || {
+                if *readiness.borrow() {
+                    StatusCode::OK
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
+            }),
+        )
         .route("/count", any(async |body: Bytes| body.len().to_string()))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .fallback(any(echo));
@@ -126,6 +140,7 @@ pub(crate) async fn edge(limits: EdgeLimits) -> Fixture {
         certificate,
         gate,
         arrived,
+        ready,
         _folder: folder,
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use gatewright_control::CheckStep;
+use gatewright_core::NodeRole;
 use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::session::SessionState;
 use gatewright_policy::Permission;
@@ -51,6 +52,10 @@ names! {
     CheckStepName = CheckStep::ALL.map(CheckStep::as_str);
     /// How a step of a check went.
     CheckStateName = ["waiting", "running", "passed", "failed", "skipped"];
+    /// What a node does.
+    NodeRoleName = NodeRole::ALL.map(NodeRole::as_str);
+    /// How a node stands.
+    NodeStateName = ["ready", "degraded", "silent", "removed"];
     /// What an event is about.
     EventKindName = ["verdict", "audit"];
 }

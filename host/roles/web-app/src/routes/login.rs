@@ -40,7 +40,7 @@ pub(crate) async fn login(
     _: NotForeign,
     Body(Credentials { username, password }): Body<Credentials>,
 ) -> Result<Response, ApiError> {
-    app.limits.login(client, &username)?;
+    app.limits.login(&app.control, client, &username).await?;
     let done = app
         .control
         .login(&username, password, &client.text())
@@ -80,6 +80,17 @@ pub(crate) async fn health() -> Json<Health> {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// Whether the database answers: what edges ask for load balancers. No part of the REST API.
+pub(crate) async fn ready(State(app): State<WebApp>) -> StatusCode {
+    match app.control.ready().await {
+        Ok(()) => StatusCode::OK,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "Not ready: the database does not answer");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
 }
 
 fn cookie(token: &str, lifetime_secs: u64) -> Result<[(HeaderName, HeaderValue); 1], ApiError> {

@@ -6,6 +6,7 @@ pub(crate) mod home;
 pub(crate) mod home_folders;
 pub(crate) mod images;
 pub(crate) mod login;
+pub(crate) mod nodes;
 pub(crate) mod plugins;
 pub(crate) mod running;
 pub(crate) mod sessions;

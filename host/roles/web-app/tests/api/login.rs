@@ -152,7 +152,10 @@ async fn guessing_is_slow() {
 async fn what_went_wrong_inside_stays_inside() {
     let fixture = fixture().await;
     let demo = fixture.log_in("demo").await;
+    let ready = async || send(&fixture.app, Request::get("/readyz").body(Body::empty()).unwrap()).await;
+    assert_eq!((ready().await.status, ready().await.text.as_str()), (200, ""));
     fixture.control.shutdown().await;
+    assert_eq!((ready().await.status, ready().await.text.as_str()), (503, ""));
     let answer = demo.get("/api/v1/me").await;
     assert_eq!(answer.problem(), problem(503, "unavailable"));
     let reference = answer.json()["reference"].as_str().unwrap().to_owned();

@@ -6,6 +6,7 @@ mod desk;
 mod engine;
 mod fixture;
 mod login;
+mod nodes;
 mod openapi;
 mod pages;
 mod plugins;
