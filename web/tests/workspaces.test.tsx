@@ -32,6 +32,7 @@ const WRITER: WorkspaceSettings = {
   shm_bytes: 64 * 1024 ** 2,
   network: 'none',
   enabled: true,
+  keep_home: false,
   example: false,
   nodes: [
     { id: 'n1', name: 'rack-1', alive: true, has_image: true },
@@ -134,7 +135,7 @@ describe('a workspace', () => {
   it('comes back unchanged from its fields', () => {
     const wish = wishOf(fieldsOf(WRITER));
     expect({ ...WRITER, ...wish }).toEqual(WRITER);
-    expect(Object.keys(wish)).toHaveLength(10);
+    expect(Object.keys(wish)).toHaveLength(11);
     expect(wishOf({ ...fieldsOf(WRITER), memory: 'much', processes: '-3' })).toMatchObject({
       memory_bytes: 0,
       pids: 0,

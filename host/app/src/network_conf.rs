@@ -47,6 +47,7 @@ pub(crate) fn shown<S: serde::Serializer>(network: &Option<NetworkConfig>, seria
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -14,6 +14,9 @@ use gatewright_core::{NodeId, Timestamp};
 use crate::error::Internal;
 use crate::plane::{ControlPlane, lock};
 
+/// What this process promised on each node.
+type Promised = HashMap<NodeId, Vec<Resources>>;
+
 /// How old it may be.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -29,13 +32,13 @@ struct Held {
     at: Instant,
     nodes: Arc<Vec<Node>>,
     /// What this process promised since.
-    promised: HashMap<NodeId, Vec<Resources>>,
+    promised: Promised,
 }
 
 /// The nodes at one moment.
 pub(crate) struct Nodes {
     nodes: Arc<Vec<Node>>,
-    promised: HashMap<NodeId, Vec<Resources>>,
+    promised: Promised,
     heard: HashMap<NodeId, Timestamp>,
 }
 
@@ -58,7 +61,7 @@ impl Nodes {
 }
 
 impl KnownNodes {
-    fn fresh(&self) -> Option<(Arc<Vec<Node>>, HashMap<NodeId, Vec<Resources>>)> {
+    fn fresh(&self) -> Option<(Arc<Vec<Node>>, Promised)> {
         let held = lock(&self.held);
         let held = held.as_ref().filter(|held| held.at.elapsed() < FRESH)?;
         Some((Arc::clone(&held.nodes), held.promised.clone()))

@@ -9,10 +9,9 @@ mod engine;
 mod facts;
 mod images;
 mod usage;
+mod verbs;
 
-use gatewright_sdk::runtime::{
-    Container, EngineInfo, Error, Execution, ImageInfo, Images, Inspection, Lifecycle, Outcome, OutputPiece, Spec, State, Suspension, Usage,
-};
+use gatewright_sdk::runtime::{Container, EngineInfo, Error, ImageInfo, Images, Lifecycle, Spec};
 
 use crate::engine::ENGINE;
 
@@ -65,36 +64,6 @@ impl Images for Podman {
 
     fn pull(name: String) -> Result<(), Error> {
         images::pull(&name)
-    }
-}
-
-impl Suspension for Podman {
-    fn pause(id: String) -> Result<(), Error> {
-        ENGINE.act_once(&engine::container(&id, "/pause"), || {
-            facts::inspect(&id).map(|it| it.state == State::Paused)
-        })
-    }
-
-    fn resume(id: String) -> Result<(), Error> {
-        ENGINE.act_once(&engine::container(&id, "/unpause"), || {
-            facts::inspect(&id).map(|it| it.state == State::Running)
-        })
-    }
-}
-
-impl Inspection for Podman {
-    fn stats(id: String) -> Result<Usage, Error> {
-        usage::usage(&id)
-    }
-
-    fn logs(id: String, max_lines: u32, max_bytes: u32) -> Result<Vec<OutputPiece>, Error> {
-        ENGINE.logs(&engine::container(&id, "/logs"), max_lines, max_bytes)
-    }
-}
-
-impl Execution for Podman {
-    fn exec(id: String, argv: Vec<String>, max_bytes: u32) -> Result<Outcome, Error> {
-        ENGINE.exec(&engine::container(&id, "/exec"), &argv, max_bytes)
     }
 }
 

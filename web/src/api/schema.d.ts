@@ -72,6 +72,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/homes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own saved home folders. */
+        get: operations["list_homes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/homes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete one's own saved home folder with everything in it. */
+        delete: operations["delete_home"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/login": {
         parameters: {
             query?: never;
@@ -118,6 +152,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All nodes, removed ones last. */
+        get: operations["list_nodes"];
+        put?: never;
+        /** Make a token for one new machine. The answer has the commands to run there, with the token in them. */
+        post: operations["add_node"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/nodes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a machine for good: it is cut off, and its sessions end. */
+        delete: operations["remove_node"];
         options?: never;
         head?: never;
         patch?: never;
@@ -374,8 +443,98 @@ export interface paths {
         /** All workspaces. */
         get: operations["list_workspaces"];
         put?: never;
+        /** Make a workspace. */
+        post: operations["create_workspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All workspaces with all that can be set. */
+        get: operations["list_workspace_settings"];
+        put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One workspace with all that can be set. */
+        get: operations["get_workspace_settings"];
+        /** Change a workspace. Sessions that are open stay as they are. */
+        put: operations["change_workspace"];
+        post?: never;
+        /** Delete a workspace with the rules on it. */
+        delete: operations["delete_workspace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last check of a workspace's image, as far as it is. */
+        get: operations["get_check"];
+        put?: never;
+        /** Check on a node whether a workspace's image keeps the image contract. A session is made for it, looked at, and removed. */
+        post: operations["check_image"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{id}/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a workspace's image stands on each node. */
+        get: operations["list_workspace_nodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{id}/nodes/{node}/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a workspace's image to a node. It goes on in the background: ask how it stands. */
+        post: operations["pull_image"];
+        /** Break off what brings a workspace's image to a node. */
+        delete: operations["cancel_pull"];
         options?: never;
         head?: never;
         patch?: never;
@@ -427,6 +586,25 @@ export interface components {
              */
             next_before?: number | null;
         };
+        /** @description All workspaces with all that can be set. */
+        AllWorkspaceSettings: {
+            items: components["schemas"]["WorkspaceSettings"][];
+        };
+        /** @description What a node can give, and how much of it is promised. */
+        Capacity: {
+            /** Format: int64 */
+            cpu_millicores: number;
+            /** Format: int64 */
+            cpu_millicores_used: number;
+            /** Format: int64 */
+            memory_bytes: number;
+            /** Format: int64 */
+            memory_bytes_used: number;
+            /** Format: int32 */
+            sessions: number;
+            /** Format: int32 */
+            sessions_used: number;
+        };
         /** @description Whether the record is as it was written. */
         Chain: {
             /**
@@ -435,6 +613,46 @@ export interface components {
              */
             checked: number;
             intact: boolean;
+        };
+        /** @description A check of a workspace's image on a node. */
+        Check: {
+            /**
+             * Format: int64
+             * @description Microseconds since 1970; none while it is at work.
+             */
+            finished_at?: number | null;
+            /** Format: uuid */
+            node_id: string;
+            node_name: string;
+            /** @description Whether every step went well, once it is over. */
+            passed?: boolean | null;
+            /**
+             * Format: int64
+             * @description Microseconds since 1970.
+             */
+            started_at: number;
+            /** @description In order. */
+            steps: components["schemas"]["CheckedStep"][];
+        };
+        /** @enum {string} */
+        CheckState: "waiting" | "running" | "passed" | "failed" | "skipped";
+        /** @enum {string} */
+        CheckStep: "image" | "create" | "start" | "desktop" | "password" | "user" | "transfer" | "stop" | "clean";
+        /** @description Where a workspace's image is to be checked. */
+        CheckWish: {
+            /** Format: uuid */
+            node_id: string;
+        };
+        /** @description A step of a check. */
+        CheckedStep: {
+            /** @description What mends it. */
+            advice?: string | null;
+            /** @description What it is about, in words. */
+            label: string;
+            state: components["schemas"]["CheckState"];
+            step: components["schemas"]["CheckStep"];
+            /** @description Why it failed. */
+            why?: string | null;
         };
         ChecklistItem: {
             done: boolean;
@@ -480,6 +698,8 @@ export interface components {
             /** @description Whether examples are still there. */
             examples_present: boolean;
         };
+        /** @enum {string} */
+        ImageState: "unknown" | "absent" | "pulling" | "present" | "failed";
         /** @description What activating a version would touch. */
         Impact: {
             /** @description The groups whose people it affects. */
@@ -501,6 +721,15 @@ export interface components {
             name: string;
             /** @description SHA-256 of a file that was read to its end, in hexadecimal digits. */
             sha256?: string | null;
+        };
+        /** @description How a machine is brought in. */
+        JoinCommands: {
+            /** @description What is to be run on it, a command a line. Shown once: the token in it is stored nowhere. */
+            commands: string;
+        };
+        /** @description The last check of a workspace's image. */
+        LastCheck: {
+            check?: components["schemas"]["Check"] | null;
         };
         /** @description A request for a session. */
         Launch: {
@@ -548,10 +777,75 @@ export interface components {
         };
         /** @enum {string} */
         Network: "none" | "internet";
+        /** @description What a new machine is to be. */
+        NewNode: {
+            /**
+             * Format: int32
+             * @description For how many hours the token is good: 1 to 168.
+             */
+            hours: number;
+            /** @description One at least. */
+            roles: components["schemas"]["NodeRole"][];
+            /** @description The name of its zone, made where it is missing. */
+            zone: string;
+        };
+        /** @description A machine or process of the deployment. */
+        Node: {
+            /** @description Where other nodes reach it, `host:port`. */
+            address?: string | null;
+            capacity?: components["schemas"]["Capacity"] | null;
+            /** @description Why it takes no sessions, where it takes none. */
+            degraded?: string | null;
+            /** @description The engine and its version, where it runs sessions. */
+            engine?: string | null;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: int64
+             * @description Microseconds since 1970; none where it never joined, since there are no others.
+             */
+            joined_at?: number | null;
+            name: string;
+            /** @description Whether it is the one that answers, which can't be removed. */
+            own: boolean;
+            /**
+             * Format: int64
+             * @description Microseconds since 1970.
+             */
+            removed_at?: number | null;
+            roles: components["schemas"]["NodeRole"][];
+            /** @description The plugin that drives the engine, where it runs sessions. */
+            runtime?: string | null;
+            /**
+             * Format: int64
+             * @description Its last sign of life, in microseconds since 1970.
+             */
+            seen_at?: number | null;
+            state: components["schemas"]["NodeState"];
+            /** @description The name of its zone. */
+            zone: string;
+        };
+        /** @description Whether a node has a workspace's image, as it said lately. */
+        NodeImage: {
+            /** @description Whether it was heard of lately. */
+            alive: boolean;
+            has_image: boolean;
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /** @enum {string} */
+        NodeRole: "web-app" | "agent" | "connection-proxy" | "dedicated-proxy";
+        /** @enum {string} */
+        NodeState: "ready" | "degraded" | "silent" | "removed";
+        /** @description All nodes. */
+        Nodes: {
+            items: components["schemas"]["Node"][];
+        };
         /** @enum {string} */
         Outcome: "allowed" | "redacted" | "denied" | "failed";
         /** @enum {string} */
-        Permission: "sessions.launch" | "sessions.manage" | "sessions.inspect" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
+        Permission: "sessions.launch" | "sessions.manage" | "workspaces.manage" | "sessions.inspect" | "nodes.manage" | "plugins.view" | "plugins.upload" | "plugins.activate" | "activity.view" | "examples.remove";
         /** @description A plugin with its versions. */
         Plugin: {
             active?: components["schemas"]["Version"] | null;
@@ -581,6 +875,8 @@ export interface components {
             code: string;
             /** @description What the person reads. */
             detail: string;
+            /** @description The fields that have to be mended, with what is wrong with each. */
+            fields?: components["schemas"]["WrongField"][];
             /** @description What an administrator looks for in the log. */
             reference?: string | null;
             /** @description Where a plugin was found to be bad: `manifest`, `imports`, `compile` or `self-test`. */
@@ -638,6 +934,23 @@ export interface components {
         /** @description Everybody's sessions that are not over, oldest first. */
         RunningSessions: {
             items: components["schemas"]["RunningSession"][];
+        };
+        /** @description What a person left in the home folder of a workspace, kept for the next launch. */
+        SavedHome: {
+            /** Format: int64 */
+            created_at: number;
+            /** Format: uuid */
+            id: string;
+            /** @description Whether a session has it now. */
+            in_use: boolean;
+            /** Format: uuid */
+            workspace_id: string;
+            /** @description As the workspace was called when the home was last used. */
+            workspace_name: string;
+        };
+        /** @description The home folders that a person keeps. */
+        SavedHomes: {
+            items: components["schemas"]["SavedHome"][];
         };
         /** @description A session. */
         Session: {
@@ -813,14 +1126,132 @@ export interface components {
             icon: string;
             /** Format: uuid */
             id: string;
+            /** @description Whether each person's home folder is kept between sessions. */
+            keep_home: boolean;
             name: string;
             network: components["schemas"]["Network"];
             /** @description Why not, for the person. */
             unavailable_reason?: string | null;
         };
+        /** @description How a workspace's image stands on a node. */
+        WorkspaceNode: {
+            /** @description When it was made, as the engine writes it. */
+            created?: string | null;
+            /**
+             * Format: int64
+             * @description What came so far, while it is pulled.
+             */
+            done_bytes?: number | null;
+            /** Format: uuid */
+            id: string;
+            /** @description The engine's id of it, where it is there. */
+            image_id?: string | null;
+            name: string;
+            /**
+             * Format: int64
+             * @description What it takes on the disk, where it is there.
+             */
+            size_bytes?: number | null;
+            /** @description `unknown` where the node does not say. */
+            state: components["schemas"]["ImageState"];
+            /** @description What the engine does, while it is pulled. */
+            step?: string | null;
+            /**
+             * Format: int64
+             * @description What is known to come, while it is pulled; 0 where the engine does not say.
+             */
+            total_bytes?: number | null;
+            /** @description Why it is not known, or why the last pull failed. */
+            why?: string | null;
+        };
+        /** @description How a workspace's image stands on each node. */
+        WorkspaceNodes: {
+            items: components["schemas"]["WorkspaceNode"][];
+        };
+        /** @description A workspace with all that can be set. */
+        WorkspaceSettings: {
+            /**
+             * Format: int32
+             * @description Thousandths of a core.
+             */
+            cpu_millicores: number;
+            description: string;
+            /** @description Whether it can be launched. */
+            enabled: boolean;
+            /** @description Seeded as an example, removable in one click. */
+            example: boolean;
+            /** @description `terminal`, `desktop` or `browser`. */
+            icon: string;
+            /** Format: uuid */
+            id: string;
+            /** @description The engine's image, by name. */
+            image: string;
+            /** @description Whether each person's home folder is kept between sessions. */
+            keep_home: boolean;
+            /**
+             * Format: int64
+             * @description Memory with swap.
+             */
+            memory_bytes: number;
+            name: string;
+            network: components["schemas"]["Network"];
+            /** @description Where its image is and where not. */
+            nodes: components["schemas"]["NodeImage"][];
+            /**
+             * Format: int32
+             * @description Processes and threads.
+             */
+            pids: number;
+            /**
+             * Format: int64
+             * @description `/dev/shm`.
+             */
+            shm_bytes: number;
+        };
+        /** @description A workspace as it is to be. All of it, each time. */
+        WorkspaceWish: {
+            /**
+             * Format: int32
+             * @description Thousandths of a core.
+             */
+            cpu_millicores: number;
+            description?: string;
+            /** @description Whether it can be launched. */
+            enabled: boolean;
+            /** @description `terminal`, `desktop` or `browser`. */
+            icon: string;
+            /** @description The engine's image, by name with a tag or a digest. */
+            image: string;
+            /** @description Keep each person's home folder between sessions. */
+            keep_home?: boolean;
+            /**
+             * Format: int64
+             * @description Memory with swap.
+             */
+            memory_bytes: number;
+            name: string;
+            network: components["schemas"]["Network"];
+            /**
+             * Format: int32
+             * @description Processes and threads.
+             */
+            pids: number;
+            /**
+             * Format: int64
+             * @description `/dev/shm`.
+             */
+            shm_bytes: number;
+        };
         /** @description All workspaces. */
         Workspaces: {
             items: components["schemas"]["Workspace"][];
+        };
+        /** @description What is wrong with one field of a body. */
+        WrongField: {
+            /** @description What the person reads. */
+            detail: string;
+            /** @description Its name. */
+            name: string;
         };
     };
     responses: never;
@@ -951,6 +1382,64 @@ export interface operations {
             };
         };
     };
+    list_homes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedHomes"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_home: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is out of reach; its node removes it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 409 `in-use`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -1030,6 +1519,97 @@ export interface operations {
                 };
             };
             /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_nodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nodes"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_node: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNode"];
+            };
+        };
+        responses: {
+            /** @description As asked. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinCommands"];
+                };
+            };
+            /** @description 422 `invalid-fields`, 409 `no-listener`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_node: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 409 `own-node`. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1592,6 +2172,323 @@ export interface operations {
                 };
             };
             /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_workspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceWish"];
+            };
+        };
+        responses: {
+            /** @description As asked. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceSettings"];
+                };
+            };
+            /** @description 422 `invalid-fields` with each field. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workspace_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllWorkspaceSettings"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_workspace_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceSettings"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_workspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceWish"];
+            };
+        };
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceSettings"];
+                };
+            };
+            /** @description 422 `invalid-fields` with each field. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_workspace: {
+        parameters: {
+            query?: {
+                /** @description End the sessions of it that are open. */
+                end_sessions?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 409 `in-use` while sessions of it are open. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LastCheck"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckWish"];
+            };
+        };
+        responses: {
+            /** @description It has begun. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Check"];
+                };
+            };
+            /** @description 409 `node-away`, 409 `check-running`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workspace_nodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceNodes"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pull_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being brought. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 409 `node-away`, 409 `pull-refused`. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_pull: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                node: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is broken off. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description 409 `node-away`. */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -4,7 +4,17 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Permission } from '../api/types';
 import { place } from '../router';
 import { logOut, may, me } from '../state/me';
-import { ActivityIcon, DesktopIcon, GridIcon, HomeIcon, LogoutIcon, Mark, NodeIcon, PlugIcon, UserIcon } from './icons';
+import {
+  ActivityIcon,
+  DesktopIcon,
+  GridIcon,
+  HomeIcon,
+  LogoutIcon,
+  Mark,
+  NodeIcon,
+  PlugIcon,
+  UserIcon,
+} from './icons';
 import { MenuButton } from './menu';
 import { ThemeButton } from './theme-button';
 

@@ -12,10 +12,11 @@ use gatewright_rpc::{
     About, Caller, GuardedAgent, GuardedControl, GuardedProxy, GuardedStreams, Link, LinkServices, Members, RemoteControl, Services,
 };
 
+use crate::desk::{Desk, FENCE, spec};
 use crate::told::program;
 use crate::world::{
-    Desk, ELSEWHERE, FENCE, HERE, Linked, NOWHERE, Plane, Relay, World, audit, digest, eventually, identity, node, secret, session, spec,
-    status, verdict, zone,
+    ELSEWHERE, HERE, Linked, NOWHERE, Plane, Relay, World, audit, digest, eventually, identity, node, secret, session, status, verdict,
+    zone,
 };
 
 /// Whom a call is about, seen from a caller who is node 5 in zone 1.

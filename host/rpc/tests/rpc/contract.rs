@@ -18,10 +18,10 @@ use gatewright_rpc::{
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::desk::{Desk, FENCE, spec};
 use crate::told::{logs, outcome, program, stats};
 use crate::world::{
-    Desk, ELSEWHERE, FENCE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, node, policy, secret, session, spec, status,
-    verdict, zone,
+    ELSEWHERE, HERE, Linked, Plane, Relay, World, digest, eventually, identity, node, policy, secret, session, status, verdict, zone,
 };
 use uuid::Uuid;
 

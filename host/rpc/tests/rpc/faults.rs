@@ -19,7 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Desk, FENCE, HERE, Linked, Plane, World, digest, eventually, identity, session, spec, status, verdict};
+use crate::desk::{Desk, FENCE, spec};
+use crate::world::{HERE, Linked, Plane, World, digest, eventually, identity, session, status, verdict};
 
 fn plane_services(plane: &Arc<Plane>) -> Services {
     Services {

@@ -4,6 +4,7 @@
 mod access;
 mod browsers;
 mod contract;
+mod desk;
 mod faults;
 mod told;
 mod world;

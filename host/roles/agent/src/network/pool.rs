@@ -67,6 +67,7 @@ impl fmt::Display for Pool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

