@@ -11,7 +11,7 @@ use gatewright_core::{HomeId, SessionId};
 use gatewright_ports::agent_control::{
     ContractPart, ExecOutcome, ExecProgram, Fence, Finding, KeptHome, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
 };
-use gatewright_ports::{AgentAgentError, ByteStream, ImageFacts, ImageStatus, PullProgress, SessionStreams, StreamError};
+use gatewright_ports::{AgentControl, AgentError, ByteStream, ImageFacts, ImageStatus, PullProgress, SessionStreams, StreamError};
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
