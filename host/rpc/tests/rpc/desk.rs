@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use crate::told::{logs, outcome, program, stats};
+use crate::world::status;
 
 /// An agent, whose sessions echo.
 #[derive(Default)]
