@@ -45,9 +45,10 @@ impl Storm {
 pub(crate) fn storm(workspace: &Workspace, storm: &Storm) -> Result<()> {
     guests::build_guests(workspace)?;
     web::build(workspace)?;
+    // Of the whole workspace: one package alone would have what it stands on built anew, with other features.
     Run::cargo()
         .dir(workspace.root())
-        .args(["build", "--quiet", "--package", "gatewright-suite", "--bins"])
+        .args(["build", "--quiet", "--workspace", "--bin", "gatewright-hooked", "--bin", "gatewright-chaos"])
         .run()?;
     let mut servers = Servers {
         // Containers outlive a daemon that dies, as an operator has it who cares for sessions.

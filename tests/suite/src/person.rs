@@ -85,6 +85,20 @@ impl Person {
         Ok(text(found.with_context(|| format!("no workspace {name}"))?, "id").to_owned())
     }
 
+    /// As an administrator: has a workspace keep its people's homes.
+    pub async fn keep_homes_of(&self, workspace: &str) -> anyhow::Result<()> {
+        let path = format!("/api/v1/workspaces/{workspace}");
+        let mut settings = self.get(&path).await?;
+        let fields = settings.as_object_mut().context("no settings")?;
+        for given in ["id", "example", "nodes"] {
+            fields.remove(given);
+        }
+        fields.insert("keep_home".into(), true.into());
+        success(self.request(Method::PUT, &path).json(&settings).send().await?)
+            .await
+            .map(drop)
+    }
+
     /// Asks for a session of the workspace of this name. Its id.
     pub async fn request_session(&self, workspace: &str) -> anyhow::Result<String> {
         let id = self.workspace(workspace).await?;

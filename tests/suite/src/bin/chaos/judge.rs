@@ -74,6 +74,10 @@ pub(crate) async fn judge(product: &Product, world: &World) -> anyhow::Result<()
             tally.count("workspaces kept and reported that the restored database does not know");
         }
     }
+    for line in world.diaries.lost(product.home()) {
+        tally.finding(format!("{line} was written at home, and no home has it"));
+    }
+    println!("chaos: {} lines were written at home", world.diaries.count());
     let chain = store.verify_events(u32::MAX).await?;
     tally.count("chains of events checked");
     if let Some(broken) = chain.broken_at {

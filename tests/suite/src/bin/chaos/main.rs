@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a program for a person at a terminal")]
 
+mod diaries;
 mod disk;
 mod ills;
 mod judge;

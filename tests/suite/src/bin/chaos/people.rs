@@ -14,6 +14,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::diaries::{DIARY, Diaries};
 use crate::tally::Tally;
 
 /// How long anything may take to come back.
@@ -42,6 +43,7 @@ pub(crate) struct World {
     workspace: String,
     stopped: AtomicBool,
     history: Mutex<History>,
+    pub(crate) diaries: Diaries,
     forgotten: Mutex<BTreeSet<String>>,
     unfinished: Mutex<BTreeSet<String>>,
 }
@@ -57,6 +59,7 @@ impl World {
     pub(crate) async fn of(product: &Product, people: u32, tally: Arc<Tally>) -> anyhow::Result<Self> {
         let people = product.like_demo(people).await?;
         let workspace = people.first().context("nobody works")?.workspace("Terminal").await?;
+        product.login("admin").await?.keep_homes_of(&workspace).await?;
         Ok(Self {
             workspace,
             people,
@@ -65,6 +68,7 @@ impl World {
             edges: [product.entrance_of(EngineKind::Docker)?, product.entrance_of(EngineKind::Podman)?],
             stopped: AtomicBool::new(false),
             history: Mutex::default(),
+            diaries: Diaries::default(),
             forgotten: Mutex::default(),
             unfinished: Mutex::default(),
         })
@@ -172,6 +176,7 @@ pub(crate) async fn work(world: Arc<World>, number: usize, mut chance: StdRng) {
         let mut job = Job {
             world: &world,
             person,
+            number,
             edge: chance.random_range(0..2),
             session: String::new(),
             asked: Instant::now(),
@@ -188,6 +193,7 @@ pub(crate) async fn work(world: Arc<World>, number: usize, mut chance: StdRng) {
 struct Job<'a> {
     world: &'a World,
     person: &'a Person,
+    number: usize,
     edge: usize,
     session: String,
     asked: Instant,
@@ -320,11 +326,29 @@ impl Job<'_> {
     }
 
     /// Types until what was typed is done, over as many connections as it takes.
-    async fn type_word(&mut self, mut desktop: Desktop, word: &str) -> anyhow::Result<Next<Desktop>> {
+    async fn type_word(&mut self, desktop: Desktop, word: &str) -> anyhow::Result<Next<Desktop>> {
+        let next = self.typed(desktop, word).await?;
+        if matches!(next, Next::On(_)) {
+            let missing = self.world.diaries.confirmed(&self.world.home, self.number, word);
+            if missing.is_empty() {
+                self.world.tally.count("lines written at home");
+            } else if self.world.history().went_back.is_some() {
+                // Its record was made after the backup: the old one is still on the disk, which is looked at in the end.
+                self.world.tally.count("homes that the restored database did not know");
+            } else {
+                bail!("its home lacks {missing:?}");
+            }
+        }
+        Ok(next)
+    }
+
+    async fn typed(&mut self, mut desktop: Desktop, word: &str) -> anyhow::Result<Next<Desktop>> {
         let file = self.folder().join(word);
         let began = Instant::now();
         loop {
-            let typed = desktop.type_text(&format!("\ntouch ~/Transfer/{word}\n")).await;
+            let typed = desktop
+                .type_text(&format!("\necho {word} >>~/{DIARY} && touch ~/Transfer/{word}\n"))
+                .await;
             let closed = typed.is_err() || is_closed(&mut desktop, Duration::from_millis(1_500)).await;
             if file.exists() {
                 self.world.tally.count("commands typed and done");
