@@ -48,7 +48,15 @@ pub(crate) fn storm(workspace: &Workspace, storm: &Storm) -> Result<()> {
     // Of the whole workspace: one package alone would have what it stands on built anew, with other features.
     Run::cargo()
         .dir(workspace.root())
-        .args(["build", "--quiet", "--workspace", "--bin", "gatewright-hooked", "--bin", "gatewright-chaos"])
+        .args([
+            "build",
+            "--quiet",
+            "--workspace",
+            "--bin",
+            "gatewright-hooked",
+            "--bin",
+            "gatewright-chaos",
+        ])
         .run()?;
     let mut servers = Servers {
         // Containers outlive a daemon that dies, as an operator has it who cares for sessions.
