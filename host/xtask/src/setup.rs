@@ -104,6 +104,21 @@ const PACKAGES: &[Package] = &[
         unless: &["newuidmap", "newgidmap"],
     },
     Package {
+        name: "tigervnc-standalone-server",
+        from: Purpose::Test,
+        unless: &["Xvnc"],
+    },
+    Package {
+        name: "xterm",
+        from: Purpose::Test,
+        unless: &["xterm"],
+    },
+    Package {
+        name: "xclip",
+        from: Purpose::Test,
+        unless: &["xclip"],
+    },
+    Package {
         name: "chromium",
         from: Purpose::Test,
         unless: &[],
