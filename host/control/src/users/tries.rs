@@ -43,4 +43,15 @@ impl ControlPlane {
         });
         Ok(counted.await?)
     }
+
+    /// Takes back the try of somebody who has logged in: only guesses are slowed down, also where many share an address.
+    ///
+    /// # Errors
+    /// [`Internal`].
+    pub async fn uncount_login_try(&self, of: TriesOf<'_>, every: Duration) -> Result<(), Internal> {
+        let mut write = self.0.store.begin().await?;
+        write.uncount_login_try(&of.key(), every).await?;
+        write.commit().await?;
+        Ok(())
+    }
 }

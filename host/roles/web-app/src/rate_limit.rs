@@ -122,15 +122,29 @@ impl Limiters {
         let hashed = sha2::Sha256::digest(name.trim().to_lowercase());
         self.logins_per_name.check(&hashed.into())?;
         let network = client.network().to_string();
-        for (of, quota) in [
-            (TriesOf::Client(&network), self.limits.logins_per_client),
-            (TriesOf::Name(name), self.limits.logins_per_name),
-        ] {
+        for (of, quota) in self.counted(&network, name) {
             if let Some(wait) = control.count_login_try(of, quota.burst.get(), quota.every).await? {
                 return Err(ApiError::too_many(wait));
             }
         }
         Ok(())
+    }
+
+    /// Somebody logged in with this name: that was no guess.
+    pub(crate) async fn logged_in(&self, control: &ControlPlane, client: Client, name: &str) -> Result<(), ApiError> {
+        let network = client.network().to_string();
+        for (of, quota) in self.counted(&network, name) {
+            control.uncount_login_try(of, quota.every).await?;
+        }
+        Ok(())
+    }
+
+    /// What is counted for all web-apps together.
+    fn counted<'a>(&self, network: &'a str, name: &'a str) -> [(TriesOf<'a>, Quota); 2] {
+        [
+            (TriesOf::Client(network), self.limits.logins_per_client),
+            (TriesOf::Name(name), self.limits.logins_per_name),
+        ]
     }
 
     /// Whether this person did not just ask for the same of Activity.

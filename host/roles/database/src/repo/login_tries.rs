@@ -48,6 +48,22 @@ impl Write {
         Ok(Some(Duration::from_micros(u64::try_from(wait.max(1)).unwrap_or(1))))
     }
 
+    /// Takes back one try of those that were counted: it was no guess.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn uncount_login_try(&mut self, key: &[u8; 32], every: Duration) -> Result<(), StoreError> {
+        let every = to_i64(u64::try_from(every.as_micros()).unwrap_or(u64::MAX), "time between logins")?;
+        sql!(
+            execute,
+            self.connection(),
+            "UPDATE login_tries SET due_at = due_at - $2 WHERE key = $1",
+            key.as_slice(),
+            every
+        )?;
+        Ok(())
+    }
+
     /// Forgets what is paid off.
     ///
     /// # Errors

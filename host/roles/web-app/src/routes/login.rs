@@ -49,6 +49,10 @@ pub(crate) async fn login(
             LoginError::Wrong => ApiError::new(StatusCode::UNAUTHORIZED, "bad-credentials", "The name or the password is wrong."),
             LoginError::Internal(internal) => internal.into(),
         })?;
+    if let Err(error) = app.limits.logged_in(&app.control, client, &username).await {
+        // The try stays counted, as those of others do: the person is in all the same.
+        tracing::debug!(?error, "A login stays counted");
+    }
     let lifetime = done.expires_at.since(std::time::SystemTime::now().into());
     let cookie = cookie(done.token.expose_secret(), lifetime.as_secs())?;
     Ok((cookie, Json(Me::new(&done.identity, &app.authorizer))).into_response())
