@@ -81,7 +81,8 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
     if workspace.join(BROWSER_TESTS).join("package.json").is_file() {
         steps.step("browser tests: dependencies", || web::install(workspace, BROWSER_TESTS))?;
         steps.step("browser tests", || {
-            cargo().args(["build", "--package", "gatewright-app"]).run()?;
+            // Of the whole workspace: one package alone would have what it stands on built anew, with other features.
+            cargo().args(["build", "--workspace", "--bin", "gatewright"]).run()?;
             let playwright = Run::new("npx")
                 .args(["--no-install", "playwright", "test"])
                 .dir(&workspace.join(BROWSER_TESTS));
