@@ -27,17 +27,6 @@ pub(crate) struct Storm {
     pub(crate) seed: Option<u64>,
 }
 
-impl Storm {
-    /// What a test run has time for.
-    pub(crate) fn brief() -> Self {
-        Self {
-            duration: Duration::from_secs(90),
-            sessions: 6,
-            seed: None,
-        }
-    }
-}
-
 /// Runs it. Servers that are killed are started again, as a service manager does.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::servers::Servers;
 use crate::setup::{self, Purpose};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{chaos, deny, guests, images, tidy, web};
+use crate::{deny, guests, images, tidy, web};
 
 /// Where the browser tests are.
 const BROWSER_TESTS: &str = "tests/e2e/browser";
@@ -76,8 +76,6 @@ fn all(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
             .args(["test", "--workspace", "--test", "suite", "--", "--skip", "apart::"])
             .run()
     })?;
-    // With engines and a server of its own: they are killed as well.
-    steps.step("chaos", || chaos::storm(workspace, &chaos::Storm::brief()))?;
     if workspace.join(BROWSER_TESTS).join("package.json").is_file() {
         steps.step("browser tests: dependencies", || web::install(workspace, BROWSER_TESTS))?;
         steps.step("browser tests", || {
