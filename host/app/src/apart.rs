@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::conf::Conf;
 use crate::data_dir::DataDir;
-use crate::join;
+use crate::join::{self, Reached};
 use crate::links::ToProxy;
 use crate::peers::{Peers, To};
 use crate::serve::{agent_config, certificate, plugin_host, print, spool, welcome};
@@ -116,12 +116,16 @@ pub(crate) async fn serve(conf: Conf, data: DataDir, stop: CancellationToken) ->
         address = Some(conf.advertised(&bound.addrs)?);
         tasks.spawn(bound.serve);
     }
-    join::renew(control.as_ref(), &live, &folder, address.clone()).await?;
+    let reached = Reached {
+        address: address.clone(),
+        public_url: join::edge_url(&conf, &roles),
+    };
+    join::renew(control.as_ref(), &live, &folder, reached.clone()).await?;
     tasks.spawn(join::keep_renewed(
         Arc::clone(&control),
         Arc::clone(&live),
         folder.clone(),
-        address.clone(),
+        reached,
         stop.clone(),
     ));
 

@@ -122,6 +122,7 @@ impl Here {
             roles: identity.roles.clone(),
             name: conf.agent.name.clone(),
             address: Some(address.clone()),
+            public_url: crate::join::edge_url(conf, &identity.roles),
             ticket_key: serving.ticket_key,
         };
         self.plane

@@ -1,15 +1,18 @@
 //! `gatewright join`: a machine becomes a node, and what it keeps of that.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use gatewright_core::NodeRole;
 use gatewright_identity::{JoinToken, LiveCredentials, NodeCredentials, NodeKey};
 use gatewright_ports::Control;
 use gatewright_ports::control::{Der, JoinRequest, Joined, RenewRequest, SecretText};
 use tokio_util::sync::CancellationToken;
 
+use crate::conf::Conf;
 use crate::data_dir::DataDir;
 
 /// How often a node looks whether its certificate is to be renewed, and tries again where that failed.
@@ -80,13 +83,29 @@ fn credentials(key: &NodeKey, joined: Joined) -> anyhow::Result<NodeCredentials>
     Ok(NodeCredentials::new(key, joined.certificate.0.into(), joined.authority.0.into())?)
 }
 
+/// Where a node is reached.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reached {
+    /// By other nodes, `host:port`.
+    pub(crate) address: Option<String>,
+    /// By people: an edge's origin.
+    pub(crate) public_url: Option<String>,
+}
+
+/// Where people reach a process with these roles: an edge that its operator gave a public address.
+pub(crate) fn edge_url(conf: &Conf, roles: &BTreeSet<NodeRole>) -> Option<String> {
+    let url = conf.public_url.as_ref().filter(|_| roles.contains(&NodeRole::DedicatedProxy));
+    url.map(|url| url.as_str().to_owned())
+}
+
 /// Asks for a new certificate with a new key, and says where this node is reached.
-pub(crate) async fn renew(control: &dyn Control, live: &LiveCredentials, folder: &Path, address: Option<String>) -> anyhow::Result<()> {
+pub(crate) async fn renew(control: &dyn Control, live: &LiveCredentials, folder: &Path, reached: Reached) -> anyhow::Result<()> {
     let held = live.current();
     let key = NodeKey::generate()?;
     let request = RenewRequest {
         request: Der(key.request()?),
-        address,
+        address: reached.address,
+        public_url: reached.public_url,
     };
     let joined = control
         .renew(held.identity().node, request)
@@ -106,14 +125,14 @@ pub(crate) async fn keep_renewed(
     control: Arc<dyn Control>,
     live: Arc<LiveCredentials>,
     folder: PathBuf,
-    address: Option<String>,
+    reached: Reached,
     stop: CancellationToken,
 ) {
     while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
         if !live.current().needs_renewal(SystemTime::now()) {
             continue;
         }
-        match renew(control.as_ref(), &live, &folder, address.clone()).await {
+        match renew(control.as_ref(), &live, &folder, reached.clone()).await {
             Ok(()) => tracing::info!("This node's certificate was renewed"),
             Err(error) => tracing::warn!(error = %format!("{error:#}"), "This node's certificate could not be renewed"),
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gatewright_core::{NodeId, NodeIdentity, NodeRole, SessionId, Timestamp, ZoneId};
 use gatewright_database::{MemberRecord, Store, StoreError, Zone};
-use gatewright_identity::{InternalCa, InternalCaError, JoinToken};
+use gatewright_identity::{InternalCa, InternalCaError, JoinToken, PublicOrigin};
 use gatewright_ports::ControlError;
 use gatewright_ports::control::{Deployment, Der, JoinRequest, Joined, Peer, RenewRequest};
 use secrecy::ExposeSecret as _;
@@ -78,6 +78,8 @@ pub struct OwnNode {
     pub name: String,
     /// Where other nodes reach it.
     pub address: Option<String>,
+    /// Where people reach it, where it is an edge.
+    pub public_url: Option<String>,
     /// The public key of its tickets.
     pub ticket_key: [u8; 32],
 }
@@ -158,6 +160,7 @@ impl ControlPlane {
                 identity: identity.clone(),
                 name: own.name.clone(),
                 address: own.address.clone(),
+                public_url: own.public_url.clone(),
                 ticket_key: Some(own.ticket_key.to_vec()),
                 joined_at: self.now(),
                 removed_at: None,
@@ -219,6 +222,7 @@ impl ControlPlane {
             identity,
             name,
             address: request.address,
+            public_url: None,
             ticket_key: None,
             joined_at: self.now(),
             removed_at: None,
@@ -233,14 +237,23 @@ impl ControlPlane {
     pub(crate) async fn renew_node(&self, node: NodeId, request: RenewRequest) -> Result<Joined, ControlError> {
         let member = self.0.store.member(node).await.map_err(unavailable)?;
         let mut member = member.filter(|member| member.removed_at.is_none()).ok_or(ControlError::NotFound)?;
+        let public_url = public_origin(&member.identity, request.public_url.as_deref())?;
         if !address_is_one(request.address.as_deref()) {
             return Err(ControlError::NotFound);
         }
         let joined = self.signed(&request.request.0, &member.identity).map_err(refused)?;
-        if member.address != request.address {
+        if member.address != request.address || member.public_url != public_url {
+            let moved = member.public_url != public_url;
             member.address = request.address;
+            member.public_url = public_url;
             let mut write = self.0.store.begin().await.map_err(unavailable)?;
             write.upsert_member(&member).await.map_err(unavailable)?;
+            if moved {
+                // People are sent there: who looks into it later has to see since when.
+                let place = member.public_url.clone().unwrap_or_default();
+                let event = self.audit(&Actor::system(), "node.public-url", format!("node {node}"), place, true);
+                write.append_event(&event).await.map_err(unavailable)?;
+            }
             write.commit().await.map_err(unavailable)?;
         }
         Ok(joined)
@@ -275,6 +288,16 @@ fn refused(error: InternalCaError) -> ControlError {
             ControlError::Unavailable
         }
     }
+}
+
+/// Where people are sent to: an edge's alone, and nothing but an origin.
+fn public_origin(node: &NodeIdentity, named: Option<&str>) -> Result<Option<String>, ControlError> {
+    let Some(named) = named else { return Ok(None) };
+    let origin: PublicOrigin = named.parse().map_err(|_| ControlError::NotFound)?;
+    if !node.has(NodeRole::DedicatedProxy) {
+        return Err(ControlError::NotFound);
+    }
+    Ok(Some(origin.as_str().to_owned()))
 }
 
 /// `host:port`, with a host that is one: other nodes dial it.

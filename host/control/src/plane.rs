@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::actor::Actor;
 use crate::config::ControlConfig;
+use crate::edges::KnownEdges;
 use crate::error::{Internal, OpenError};
 use crate::heartbeats::Heartbeats;
 use crate::known_nodes::KnownNodes;
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) linked_proxies: RwLock<HashMap<NodeId, Arc<dyn ProxyControl>>>,
     pub(crate) heartbeats: Heartbeats,
     pub(crate) known_nodes: KnownNodes,
+    pub(crate) known_edges: KnownEdges,
     /// The sessions that a task is driving, each with what tells it to look at the database again.
     pub(crate) driven: Mutex<HashMap<SessionId, CancellationToken>>,
     /// Who watches which session.
@@ -141,6 +143,7 @@ impl ControlPlane {
             linked_proxies: RwLock::default(),
             heartbeats: Heartbeats::default(),
             known_nodes: KnownNodes::default(),
+            known_edges: KnownEdges::default(),
             driven: Mutex::default(),
             watched: Mutex::default(),
             seen: Mutex::default(),
@@ -238,6 +241,7 @@ impl ControlPlane {
                 let mut write = self.0.store.begin().await?;
                 write.sweep_logins(now, idle_since).await?;
                 write.sweep_login_tries(now).await?;
+                write.sweep_handovers(now).await?;
                 write.trim_changes(KEEP_CHANGES).await?;
                 write.commit().await
             };

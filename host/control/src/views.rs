@@ -105,6 +105,8 @@ pub struct NodeView {
     pub degraded: Option<String>,
     /// Where other nodes reach it.
     pub address: Option<String>,
+    /// Where people reach it, where it is an edge.
+    pub public_url: Option<String>,
     /// Whether it is the process that was asked, which can't be removed.
     pub own: bool,
     /// Its last sign of life.

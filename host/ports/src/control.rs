@@ -131,6 +131,9 @@ pub struct RenewRequest {
     pub request: Der,
     /// Where other nodes reach it, `host:port`; none for a node that only dials out.
     pub address: Option<String>,
+    /// Where people reach it, an origin; none for a node that is no edge, or whose operator named none.
+    #[serde(default)]
+    pub public_url: Option<String>,
 }
 
 /// A node's new certificate.

@@ -28,6 +28,8 @@ export default defineConfig({
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-sync',
+        // Sites of their own for tests with more than one.
+        '--host-resolver-rules=MAP *.test 127.0.0.1',
       ],
     },
   },

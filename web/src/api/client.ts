@@ -27,6 +27,7 @@ export class ApiError extends Error {
 
 let csrfToken = '';
 let loginRequired: () => void = () => undefined;
+let lostServer: () => void = () => undefined;
 
 /** Remembers the token that unsafe requests carry. */
 export function setCsrfToken(token: string): void {
@@ -40,6 +41,11 @@ export function getCsrfToken(): string {
 /** `handler` runs when a call finds that nobody is logged in any more. */
 export function onLoginRequired(handler: () => void): void {
   loginRequired = handler;
+}
+
+/** `handler` runs when a call got no answer at all. */
+export function onUnreachable(handler: () => void): void {
+  lostServer = handler;
 }
 
 export interface CallOptions {
@@ -66,6 +72,7 @@ export async function call<T>(method: string, path: string, options: CallOptions
     response = await fetch(path, init);
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    lostServer();
     throw unreachable();
   }
   if (!response.ok) throw await fail(response, options.quiet401 === true);

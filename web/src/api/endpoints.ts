@@ -10,6 +10,8 @@ export const api = {
     post('/api/v1/login', { body: { username, password }, quiet401: true }),
   logout: () => post('/api/v1/logout', { quiet401: true }),
   me: () => get('/api/v1/me', { quiet401: true }),
+  edges: async (signal?: Signal) => (await get('/api/v1/edges', { signal })).items,
+  handOver: () => post('/api/v1/handover', { quiet401: true }),
   home: (signal?: Signal) => get('/api/v1/home', { signal }),
   removeExamples: () => del('/api/v1/examples'),
 

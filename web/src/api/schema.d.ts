@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/edges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The edges that people can come in by. */
+        get: operations["list_edges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/examples": {
         parameters: {
             query?: never;
@@ -33,6 +50,43 @@ export interface paths {
         post?: never;
         /** Remove everything that was seeded as an example. */
         delete: operations["remove_examples"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Get a code with which this login goes on at another edge. */
+        post: operations["hand_over"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handover/enter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come from another edge with a code: a page's form is sent here by its browser. Sets cookie `__Host-gatewright` and leads to
+         *     the page that was wanted, or to the login where the code is no longer good.
+         */
+        post: operations["come_over"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -663,6 +717,16 @@ export interface components {
             /** @description The page where it is done. */
             link: string;
         };
+        /** @description What a page's form says at the edge that its person goes on at. */
+        ComeOver: {
+            /**
+             * Format: password
+             * @description The code.
+             */
+            code: string;
+            /** @description The path of the page that is wanted. */
+            next?: string | null;
+        };
         /** @description A login name with its password. */
         Credentials: {
             /**
@@ -672,6 +736,17 @@ export interface components {
             password: string;
             /** @description The login name. */
             username: string;
+        };
+        /** @description An edge. */
+        Edge: {
+            /** @description Where it is, as browsers write it: `https://desk.example.org`. */
+            origin: string;
+            /** @description The name of its zone. */
+            zone: string;
+        };
+        /** @description The edges with a public address. */
+        Edges: {
+            items: components["schemas"]["Edge"][];
         };
         /** @description Why a session ended. */
         End: {
@@ -684,6 +759,16 @@ export interface components {
         EventKind: "verdict" | "audit";
         /** @enum {string} */
         Gate: "copy-in" | "copy-out" | "upload" | "download" | "device" | "print";
+        /** @description A code with which a login goes on at another edge. */
+        HandoverCode: {
+            /** @description Good once. Never part of an address. */
+            code: string;
+            /**
+             * Format: int64
+             * @description For how long it is good.
+             */
+            lifetime_secs: number;
+        };
         /** @description That the service runs. */
         Health: {
             /** @description `ok`. */
@@ -808,6 +893,8 @@ export interface components {
             name: string;
             /** @description Whether it is the one that answers, which can't be removed. */
             own: boolean;
+            /** @description Where people reach it, where it is an edge whose operator named a public address. */
+            public_url?: string | null;
             /**
              * Format: int64
              * @description Microseconds since 1970.
@@ -1306,6 +1393,35 @@ export interface operations {
             };
         };
     };
+    list_edges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edges"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     remove_examples: {
         parameters: {
             query?: never;
@@ -1317,6 +1433,66 @@ export interface operations {
         responses: {
             /** @description They are gone. */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hand_over: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverCode"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    come_over: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["ComeOver"];
+            };
+        };
+        responses: {
+            /** @description To the page that was wanted, logged in; or to the login. */
+            303: {
                 headers: {
                     [name: string]: unknown;
                 };

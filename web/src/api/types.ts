@@ -19,6 +19,7 @@ export type RunningSession = Schemas['RunningSession'];
 export type SessionStats = Schemas['Stats'];
 export type SessionState = Schemas['SessionState'];
 export type Ticket = Schemas['Ticket'];
+export type Edge = Schemas['Edge'];
 export type Node = Schemas['Node'];
 export type NodeRole = Schemas['NodeRole'];
 export type NewNode = Schemas['NewNode'];

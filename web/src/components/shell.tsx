@@ -15,6 +15,7 @@ import {
   PlugIcon,
   UserIcon,
 } from './icons';
+import { EdgeOffer } from './edge-offer';
 import { MenuButton } from './menu';
 import { ThemeButton } from './theme-button';
 
@@ -82,7 +83,10 @@ export function Shell({ title, children }: Props) {
         </div>
       </header>
       <main id="main" ref={main} tabIndex={-1}>
-        <div class="page">{children}</div>
+        <div class="page">
+          <EdgeOffer />
+          {children}
+        </div>
       </main>
       <footer class="foot">Gatewright {me.value?.version}</footer>
     </>

@@ -3,6 +3,7 @@ import { computed, signal } from '@preact/signals';
 import { ApiError, onLoginRequired, setCsrfToken } from '../api/client';
 import { api } from '../api/endpoints';
 import type { Me, Permission } from '../api/types';
+import { unwatchEdges, watchEdges } from './edges';
 import { go, place, safeReturn } from '../router';
 
 export type MeState =
@@ -17,9 +18,11 @@ export const may = (permission: Permission): boolean => me.value?.permissions.in
 function know(found: Me): void {
   setCsrfToken(found.csrf_token);
   meState.value = { at: 'known', me: found };
+  void watchEdges();
 }
 
 function forget(): void {
+  unwatchEdges();
   setCsrfToken('');
   meState.value = { at: 'nobody' };
 }

@@ -79,12 +79,12 @@ impl Identity {
     }
 }
 
-fn hash_token(token: &SecretString) -> [u8; 32] {
+pub(crate) fn hash_token(token: &SecretString) -> [u8; 32] {
     Sha256::digest(token.expose_secret().as_bytes()).into()
 }
 
 /// Follows from the token, which only its browser has, and doesn't give it away.
-fn csrf_token(token: &SecretString) -> String {
+pub(crate) fn csrf_token(token: &SecretString) -> String {
     let mut hasher = Sha256::new();
     hasher.update(b"gatewright csrf\0");
     hasher.update(token.expose_secret().as_bytes());
@@ -133,6 +133,7 @@ impl ControlPlane {
                 created_at: now,
                 seen_at: now,
                 expires_at,
+                first: None,
             })
             .await?;
         write
@@ -175,7 +176,7 @@ impl ControlPlane {
         }))
     }
 
-    /// Ends a login. Idempotent.
+    /// Ends a login, at all edges that it was handed over to. Idempotent.
     ///
     /// # Errors
     /// [`Internal`].

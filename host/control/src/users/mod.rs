@@ -1,5 +1,6 @@
 //! Users and their passwords.
 
+pub(crate) mod handover;
 pub(crate) mod login;
 pub(crate) mod tries;
 

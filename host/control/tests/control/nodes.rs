@@ -108,6 +108,7 @@ async fn a_node_renews_until_it_is_removed() {
     let renewing = |key: &NodeKey, address: &str| RenewRequest {
         request: Der(key.request().unwrap()),
         address: Some(address.into()),
+        public_url: None,
     };
     let next = NodeKey::generate().unwrap();
     let renewed = credentials(&next, control.renew(node, renewing(&next, "192.0.2.4:7443")).await.unwrap());
@@ -154,6 +155,7 @@ async fn web_apps_over_one_database_have_one_authority() {
     let request = RenewRequest {
         request: Der(next.request().unwrap()),
         address: None,
+        public_url: None,
     };
     let renewed = credentials(&next, one.control.renew(joined.identity().node, request).await.unwrap());
     assert_eq!(renewed.authority(), joined.authority());
@@ -219,5 +221,51 @@ async fn a_removal_from_beside_a_running_web_app_is_carried_through() {
     beside.close().await;
     let over = async || control.session(session).await.unwrap().unwrap().state == SessionState::Ended;
     eventually("the session ends", over).await;
+    control.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edges_alone_say_where_people_reach_them() {
+    let site = Site::new();
+    let Plane { control, .. } = site.open().await;
+    let mut joined = Vec::new();
+    for role in [NodeRole::DedicatedProxy, NodeRole::ConnectionProxy] {
+        let token = control.add_node(&wish(&[role]), &admin()).await.unwrap();
+        let key = NodeKey::generate().unwrap();
+        let credentials = credentials(&key, control.join(joining(&token, &key)).await.unwrap());
+        joined.push(credentials.identity().node);
+    }
+    let renewing = |url: &str| {
+        let key = NodeKey::generate().unwrap();
+        RenewRequest {
+            request: Der(key.request().unwrap()),
+            address: None,
+            public_url: Some(url.into()),
+        }
+    };
+    assert!(control.edges().await.unwrap().is_empty());
+    // People would be led there with their logins: nobody else's word is taken, and nothing that is no origin.
+    let other = control.renew(joined[1], renewing("https://evil.example")).await;
+    assert_eq!(other.unwrap_err(), ControlError::NotFound);
+    for bad in [
+        "http://desk.example.org",
+        "https://desk.example.org/x",
+        "https://a b",
+        "https://x; script-src *",
+    ] {
+        assert_eq!(
+            control.renew(joined[0], renewing(bad)).await.unwrap_err(),
+            ControlError::NotFound,
+            "{bad}"
+        );
+    }
+    control.renew(joined[0], renewing("https://South.example.org:443/")).await.unwrap();
+    let shown = async || control.node_views().await.unwrap().into_iter().find_map(|node| node.public_url);
+    assert_eq!(shown().await.as_deref(), Some("https://south.example.org"));
+    let said = control.activity(&gatewright_control::ActivityQuery::default()).await.unwrap();
+    assert!(
+        said.items.iter().any(|item| item.action == "node.public-url"),
+        "it can be looked up since when"
+    );
     control.shutdown().await;
 }

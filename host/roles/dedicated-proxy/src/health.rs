@@ -1,4 +1,5 @@
-//! Whether this process lives, and whether it can serve people: for load balancers, without a login and without details.
+//! Whether this process lives, and whether it can serve people: for load balancers, and for the pages of other edges, which
+//! measure how far this one is. Without a login and without details.
 
 use std::time::Duration;
 
@@ -50,5 +51,7 @@ fn said(status: StatusCode, text: &'static str) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Nothing here is anybody's: every page may read it.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use gatewright_control::ControlPlane;
@@ -23,7 +23,7 @@ use crate::assets::{self, Pages};
 use crate::error::ApiError;
 use crate::extract::{JSON_MAX_BYTES, PLUGIN_MAX_BYTES};
 use crate::rate_limit::{Limiters, RateLimits};
-use crate::routes::{activity, events, home, home_folders, images, login, nodes, plugins, running, sessions, workspaces};
+use crate::routes::{activity, edges, events, home, home_folders, images, login, nodes, plugins, running, sessions, workspaces};
 use crate::{headers, openapi, timeout};
 
 /// Configuration of a web-app.
@@ -83,7 +83,7 @@ pub fn app(web_app: WebApp) -> Router {
         .fallback_service(pages.with_state(web_app.clone()))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TraceLayer::new_for_http().make_span_with(span))
-        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(web_app.clone(), headers::secure))
         .with_state(web_app)
 }
 
@@ -94,6 +94,9 @@ pub(crate) fn api() -> OpenApiRouter<WebApp> {
         .routes(routes!(login::logout))
         .routes(routes!(login::me))
         .routes(routes!(login::health))
+        .routes(routes!(edges::list))
+        .routes(routes!(edges::hand_over))
+        .routes(routes!(edges::come_over))
         .routes(routes!(workspaces::list, workspaces::create))
         .routes(routes!(workspaces::list_settings))
         .routes(routes!(workspaces::settings, workspaces::change, workspaces::remove))

@@ -96,7 +96,11 @@ fn is_page(path: &str) -> bool {
     let first = parts.next();
     matches!(
         (first, parts.next(), parts.next()),
-        (Some("" | "login" | "plugins" | "activity"), None, None) | (Some("sessions" | "plugins"), Some(_), None)
+        (
+            Some("" | "login" | "workspaces" | "sessions" | "nodes" | "plugins" | "activity"),
+            None,
+            None
+        ) | (Some("workspaces" | "sessions" | "plugins"), Some(_), None)
     )
 }
 
@@ -165,7 +169,10 @@ mod tests {
             ("plugins/", true),
             ("plugins/dlp-clipboard", true),
             ("plugins/a/b", false),
-            ("sessions", false),
+            ("sessions", true),
+            ("workspaces/new", true),
+            ("nodes", true),
+            ("nodes/x", false),
             ("sessions/0190163d-8694-739b-aea5-966c26f8ad91", true),
             ("activity", true),
             ("activity/x", false),

@@ -85,7 +85,17 @@ async fn of_control(control: &dyn Control, method: Method, whose: Whose) -> Opti
             drop(control.join(join).await);
             true
         }
-        Method::Renew => control.renew(node(target), RenewRequest { request, address: None }).await.is_ok(),
+        Method::Renew => control
+            .renew(
+                node(target),
+                RenewRequest {
+                    request,
+                    address: None,
+                    public_url: None,
+                },
+            )
+            .await
+            .is_ok(),
         Method::Deployment => control.deployment().await.is_ok(),
         Method::Watch => control.watch(0).await.is_ok(),
         Method::Heartbeat => control.heartbeat(status(target)).await.is_ok(),

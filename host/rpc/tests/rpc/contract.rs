@@ -70,6 +70,7 @@ async fn agents_control(control: &dyn Control, plane: &Plane) {
             RenewRequest {
                 request: Der(vec![1, 2, 0xff]),
                 address: Some("a:1".into()),
+                public_url: None,
             },
         )
         .await

@@ -102,6 +102,7 @@ impl Agents {
             roles: [NodeRole::WebApp].into(),
             name: "web-app".into(),
             address: None,
+            public_url: None,
             ticket_key: [1; 32],
         };
         let identity = control.note_own_node(&own).await?;

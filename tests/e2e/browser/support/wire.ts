@@ -1,10 +1,12 @@
 import { createServer, connect, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
-/** A TCP proxy between browser and product: a network cable that a test can cut. */
+/** A TCP proxy between browser and product: a network cable that a test can cut, or make longer. */
 export class Wire {
   private readonly sockets = new Set<Socket>();
   private target = 0;
   private up = true;
+  private delay = 0;
 
   private constructor(
     private readonly server: Server,
@@ -39,6 +41,11 @@ export class Wire {
     this.up = true;
   }
 
+  /** Whatever is sent takes this much longer, ms. */
+  slow(ms: number): void {
+    this.delay = ms;
+  }
+
   async remove(): Promise<void> {
     this.cut();
     await new Promise((resolve) => this.server.close(resolve));
@@ -56,12 +63,24 @@ export class Wire {
     ] as const) {
       this.sockets.add(one);
       one.setNoDelay(true);
-      one.pipe(other);
+      one.pipe(this.way()).pipe(other);
       one.on('error', () => other.destroy());
       one.on('close', () => {
         this.sockets.delete(one);
         other.destroy();
       });
     }
+  }
+
+  /** As long as the wire is: what comes in goes out later, in the same order. */
+  private way(): Transform {
+    const wire = this;
+    return new Transform({
+      readableHighWaterMark: 1 << 20,
+      transform(piece: Buffer, _, done) {
+        if (wire.delay === 0) done(null, piece);
+        else setTimeout(() => done(null, piece), wire.delay);
+      },
+    });
   }
 }

@@ -1,13 +1,18 @@
 /** Over the last picture: connecting, reconnecting with its countdown, and what the person must decide. */
 import { Button } from '../../components/button';
+import { GoOnButton } from '../../components/edge-offer';
 import { NetworkOffIcon, WarnIcon } from '../../components/icons';
 import { plural } from '../../lib/format';
 import type { Desk } from '../../session/desk';
 import { secondsLeft } from '../../session/reconnect';
+import { edgeOffer } from '../../state/edges';
+
+const ANOTHER = 'This address does not answer, another one does. You stay logged in.';
 
 export function ConnectionOverlay({ desk, broken }: { desk: Desk; broken: boolean }) {
   const connection = desk.connection.value;
   const state = connection?.state.value;
+  const gone = edgeOffer.value?.why === 'gone' ? edgeOffer.value : null;
   if (broken) {
     return (
       <div class="overlay" role="alert">
@@ -42,7 +47,11 @@ export function ConnectionOverlay({ desk, broken }: { desk: Desk; broken: boolea
           Trying for {plural(left, 'more second')}
         </p>
         <progress class="bar-progress" max={60} value={left} aria-label="Time left to reconnect" />
-        <Button onClick={() => connection.tryNow()}>Try now</Button>
+        {gone && <p>{ANOTHER}</p>}
+        <div class="card-actions center">
+          {gone && <GoOnButton offer={gone} />}
+          <Button onClick={() => connection.tryNow()}>Try now</Button>
+        </div>
       </div>
     );
   }
@@ -52,8 +61,10 @@ export function ConnectionOverlay({ desk, broken }: { desk: Desk; broken: boolea
         <WarnIcon />
         <h2>Not connected</h2>
         <p>{state.text}</p>
+        {gone && <p>{ANOTHER}</p>}
         <div class="card-actions center">
-          <Button look="primary" onClick={() => connection.tryNow()}>
+          {gone && <GoOnButton offer={gone} />}
+          <Button look={gone ? 'plain' : 'primary'} onClick={() => connection.tryNow()}>
             Reconnect
           </Button>
           <a class="button" href="/">

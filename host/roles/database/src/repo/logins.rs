@@ -22,6 +22,8 @@ pub struct LoginRecord {
     pub seen_at: Timestamp,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
+    /// The login with a password that this one was handed over from, by the hash of its token.
+    pub first: Option<[u8; 32]>,
 }
 
 #[derive(FromRow)]
@@ -31,6 +33,7 @@ struct Row {
     created_at: i64,
     seen_at: i64,
     expires_at: i64,
+    first_hash: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -42,7 +45,7 @@ impl Store {
         let row: Option<Row> = sql!(
             fetch_optional,
             self.reader(),
-            "SELECT user_id, client, created_at, seen_at, expires_at FROM login_sessions WHERE token_hash = $1",
+            "SELECT user_id, client, created_at, seen_at, expires_at, first_hash FROM login_sessions WHERE token_hash = $1",
             token_hash.as_slice()
         )?;
         Ok(row.map(|row| LoginRecord {
@@ -52,6 +55,7 @@ impl Store {
             created_at: Timestamp::from_micros(row.created_at),
             seen_at: Timestamp::from_micros(row.seen_at),
             expires_at: Timestamp::from_micros(row.expires_at),
+            first: row.first_hash.and_then(|hash| hash.try_into().ok()),
         }))
     }
 }
@@ -65,14 +69,15 @@ impl Write {
         sql!(
             execute,
             self.connection(),
-            "INSERT INTO login_sessions (token_hash, user_id, client, created_at, seen_at, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO login_sessions (token_hash, user_id, client, created_at, seen_at, expires_at, first_hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             login.token_hash.as_slice(),
             login.user.as_uuid(),
             &login.client,
             login.created_at.as_micros(),
             login.seen_at.as_micros(),
-            login.expires_at.as_micros()
+            login.expires_at.as_micros(),
+            login.first.as_ref().map(<[u8; 32]>::as_slice)
         )?;
         Ok(())
     }
@@ -92,7 +97,7 @@ impl Write {
         Ok(())
     }
 
-    /// Ends a login session. Idempotent.
+    /// Ends a login session with those that it was handed over from and to. Idempotent: false where it had ended.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -100,10 +105,12 @@ impl Write {
         let done = sql!(
             execute,
             self.connection(),
-            "DELETE FROM login_sessions WHERE token_hash = $1",
+            "DELETE FROM login_sessions WHERE token_hash = $1 OR first_hash = $1 \
+             OR token_hash = (SELECT first_hash FROM login_sessions WHERE token_hash = $1) \
+             OR first_hash = (SELECT first_hash FROM login_sessions WHERE token_hash = $1)",
             token_hash.as_slice()
         )?;
-        Ok(done == 1)
+        Ok(done > 0)
     }
 
     /// Ends a user's login sessions but the one to keep.

@@ -19,6 +19,8 @@ pub struct MemberRecord {
     pub name: String,
     /// Where other nodes reach it, `host:port`.
     pub address: Option<String>,
+    /// Where people reach it, where it is an edge: an origin, `https://desk.example.org`.
+    pub public_url: Option<String>,
     /// The public key of its tickets.
     pub ticket_key: Option<Vec<u8>>,
     /// When it joined.
@@ -51,6 +53,7 @@ struct Row {
     zone_id: Uuid,
     roles: String,
     address: Option<String>,
+    public_url: Option<String>,
     ticket_key: Option<Vec<u8>>,
     joined_at: i64,
     removed_at: Option<i64>,
@@ -68,6 +71,7 @@ impl TryFrom<Row> for MemberRecord {
             },
             name: row.name,
             address: row.address,
+            public_url: row.public_url,
             ticket_key: row.ticket_key,
             joined_at: Timestamp::from_micros(row.joined_at),
             removed_at: row.removed_at.map(Timestamp::from_micros),
@@ -84,7 +88,7 @@ impl Store {
         let rows: Vec<Row> = sql!(
             fetch_all,
             self.reader(),
-            "SELECT id, name, zone_id, roles, address, ticket_key, joined_at, removed_at FROM members ORDER BY name, joined_at"
+            "SELECT id, name, zone_id, roles, address, public_url, ticket_key, joined_at, removed_at FROM members ORDER BY name, joined_at"
         )?;
         rows.into_iter().map(MemberRecord::try_from).collect()
     }
@@ -97,7 +101,7 @@ impl Store {
         let rows: Vec<Row> = sql!(
             fetch_all,
             self.reader(),
-            "SELECT id, name, zone_id, roles, address, ticket_key, joined_at, removed_at FROM members \
+            "SELECT id, name, zone_id, roles, address, public_url, ticket_key, joined_at, removed_at FROM members \
              WHERE removed_at IS NOT NULL OR address IS NOT NULL OR ticket_key IS NOT NULL ORDER BY name, joined_at"
         )?;
         rows.into_iter().map(MemberRecord::try_from).collect()
@@ -120,7 +124,7 @@ impl Store {
         let row: Option<Row> = sql!(
             fetch_optional,
             self.reader(),
-            "SELECT id, name, zone_id, roles, address, ticket_key, joined_at, removed_at FROM members WHERE id = $1",
+            "SELECT id, name, zone_id, roles, address, public_url, ticket_key, joined_at, removed_at FROM members WHERE id = $1",
             id.as_uuid()
         )?;
         row.map(MemberRecord::try_from).transpose()
@@ -175,11 +179,13 @@ impl Write {
         let changed = sql!(
             execute,
             self.connection(),
-            "INSERT INTO members (id, name, zone_id, roles, address, ticket_key, joined_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+            "INSERT INTO members (id, name, zone_id, roles, address, public_url, ticket_key, joined_at) \
+             VALUES ($1, $2, $3, $4, $5, $9, $6, $7) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, roles = excluded.roles, address = excluded.address, \
-             ticket_key = excluded.ticket_key \
+             public_url = excluded.public_url, ticket_key = excluded.ticket_key \
              WHERE members.removed_at IS NULL AND (members.name <> excluded.name OR members.roles <> excluded.roles \
              OR coalesce(members.address, '') <> coalesce(excluded.address, '') \
+             OR coalesce(members.public_url, '') <> coalesce(excluded.public_url, '') \
              OR coalesce(members.ticket_key, $8) <> coalesce(excluded.ticket_key, $8))",
             member.identity.node.as_uuid(),
             &member.name,
@@ -188,7 +194,8 @@ impl Write {
             &member.address,
             member.ticket_key.as_deref(),
             member.joined_at.as_micros(),
-            [0_u8].as_slice()
+            [0_u8].as_slice(),
+            &member.public_url
         )? > 0;
         if changed {
             self.changed(ChangeKind::Member, &member.identity.node.to_string()).await?;

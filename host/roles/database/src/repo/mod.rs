@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod events;
+mod handovers;
 pub(crate) mod homes;
 pub(crate) mod leases;
 mod login_tries;

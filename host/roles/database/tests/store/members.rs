@@ -43,6 +43,7 @@ async fn a_member_that_was_removed_stays_removed(site: Site) {
         },
         name: "one".into(),
         address: None,
+        public_url: None,
         ticket_key: None,
         joined_at: Timestamp::from_micros(1),
         removed_at: None,
@@ -55,6 +56,7 @@ async fn a_member_that_was_removed_stays_removed(site: Site) {
     let mut write = store.begin().await.unwrap();
     member.address = Some("host:7443".into());
     member.ticket_key = Some(vec![1; 32]);
+    member.public_url = Some("https://desk.example.org".into());
     assert!(write.upsert_member(&member).await.unwrap());
     write.commit().await.unwrap();
     assert_eq!(store.members().await.unwrap(), [member.clone()]);

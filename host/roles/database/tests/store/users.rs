@@ -74,6 +74,7 @@ async fn logins_end_with_their_user_and_by_age(site: Site) {
         created_at: at(0),
         seen_at: at(seen),
         expires_at: at(1000),
+        first: None,
     };
     let mut write = store.begin().await.unwrap();
     write.insert_user(&user(1, "demo")).await.unwrap();

@@ -2,6 +2,7 @@
 //! unnoticed.
 
 mod activity;
+mod edges;
 mod home;
 mod home_folders;
 mod images;
@@ -14,6 +15,7 @@ mod sessions;
 mod workspaces;
 
 pub(crate) use activity::{ActivityPage, ActivitySearch};
+pub(crate) use edges::{ComeOver, Edges, HandoverCode};
 pub(crate) use home::Home;
 pub(crate) use home_folders::SavedHomes;
 pub(crate) use images::{Check, CheckWish, LastCheck, WorkspaceNodes};

@@ -34,6 +34,9 @@ pub(crate) struct Node {
     /// Where other nodes reach it, `host:port`.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
+    /// Where people reach it, where it is an edge whose operator named a public address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_url: Option<String>,
     /// Whether it is the one that answers, which can't be removed.
     own: bool,
     /// Its last sign of life, in microseconds since 1970.
@@ -101,6 +104,7 @@ impl From<NodeView> for Node {
             state: view.state,
             degraded: view.degraded,
             address: view.address,
+            public_url: view.public_url,
             own: view.own,
             seen_at: view.seen_at,
             joined_at: view.joined_at,

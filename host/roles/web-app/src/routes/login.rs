@@ -97,7 +97,7 @@ pub(crate) async fn ready(State(app): State<WebApp>) -> StatusCode {
     }
 }
 
-fn cookie(token: &str, lifetime_secs: u64) -> Result<[(HeaderName, HeaderValue); 1], ApiError> {
+pub(crate) fn cookie(token: &str, lifetime_secs: u64) -> Result<[(HeaderName, HeaderValue); 1], ApiError> {
     let text = format!("{LOGIN_COOKIE}={token}; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age={lifetime_secs}");
     let mut value = HeaderValue::from_str(&text).map_err(ApiError::internal)?;
     value.set_sensitive(true);

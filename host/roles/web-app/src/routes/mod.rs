@@ -1,6 +1,7 @@
 //! The endpoints of the REST API, by what they are about.
 
 pub(crate) mod activity;
+pub(crate) mod edges;
 pub(crate) mod events;
 pub(crate) mod home;
 pub(crate) mod home_folders;

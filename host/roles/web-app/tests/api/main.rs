@@ -3,6 +3,7 @@
 
 mod activity;
 mod desk;
+mod edges;
 mod engine;
 mod fixture;
 mod login;

@@ -22,6 +22,7 @@ async fn listening(fixture: &Fixture) -> NodeId {
         roles: [NodeRole::WebApp].into(),
         name: "front".into(),
         address: Some("192.0.2.1:7443".into()),
+        public_url: None,
         ticket_key: [1; 32],
     };
     fixture.control.note_own_node(&own).await.unwrap();

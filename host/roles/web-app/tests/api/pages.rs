@@ -34,7 +34,15 @@ async fn get(fixture: &Fixture, path: &str) -> Answer {
 #[tokio::test]
 async fn pages_are_served_with_a_strict_policy() {
     let (fixture, _folder) = built().await;
-    for path in ["/", "/login", "/plugins", "/plugins/dlp-clipboard", "/sessions/x", "/activity"] {
+    for path in [
+        "/",
+        "/login",
+        "/plugins",
+        "/plugins/dlp-clipboard",
+        "/sessions/x",
+        "/activity",
+        "/nodes",
+    ] {
         let page = get(&fixture, path).await;
         assert_eq!(page.status, 200, "{path}");
         assert!(page.text.contains("<title>Gatewright</title>"), "{path}");
@@ -46,7 +54,7 @@ async fn pages_are_served_with_a_strict_policy() {
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(page.header("x-content-type-options"), "nosniff");
     }
-    for path in ["/other", "/assets/none.js", "/plugins/a/b", "/sessions"] {
+    for path in ["/other", "/assets/none.js", "/plugins/a/b", "/nodes/x"] {
         assert_eq!(get(&fixture, path).await.problem(), problem(404, "not-found"), "{path}");
     }
     let post = Request::post("/").body(Body::empty()).unwrap();
