@@ -28,7 +28,9 @@ pub enum InvalidDeviceName {
     #[error("a device is written vendor/class=name, such as nvidia.com/gpu=all; a path is none")]
     Form,
     /// What is before `/`.
-    #[error("a device's vendor has 1 to 253 letters, digits, '-', '_' and single '.', begins with a letter and ends with a letter or digit")]
+    #[error(
+        "a device's vendor has 1 to 253 letters, digits, '-', '_' and single '.', begins with a letter and ends with a letter or digit"
+    )]
     Vendor,
     /// What is between `/` and `=`.
     #[error("a device's class has 1 to 63 letters, digits, '-', '_' and '.', begins with a letter and ends with a letter or digit")]
@@ -171,7 +173,10 @@ mod tests {
             if let Ok(name) = parse(text) {
                 assert_eq!(name.as_str(), text);
                 assert!(!text.starts_with('/') && text.matches('/').count() == 1 && text.matches('=').count() == 1);
-                assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/=-_.:".contains(&byte)), "{text}");
+                assert!(
+                    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/=-_.:".contains(&byte)),
+                    "{text}"
+                );
                 assert!(!text.contains(".."), "{text}");
             }
         };

@@ -58,6 +58,7 @@ fn spec() -> Spec {
         pids: 256,
         shm_bytes: 64 << 20,
         network: Network::None,
+        devices: Vec::new(),
         session_folder: format!("/var/lib/gatewright/sessions/{SESSION}"),
         session_mount: "/run/session".into(),
         labels: vec![

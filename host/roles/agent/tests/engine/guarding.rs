@@ -32,6 +32,7 @@ fn creating(session: SessionId, folder: &str) -> Scope {
         folder: folder.into(),
         resolv_conf: None,
         home: None,
+        devices: Vec::new(),
     }))
 }
 

@@ -165,6 +165,7 @@ fn config(dir: &TempDir, kind: Kind, deployment: &str, engine: &Path) -> AgentCo
         max_sessions: 8,
         cpu_overcommit: 2.5,
         network: None,
+        devices: Vec::new(),
         labels: BTreeMap::from([("room".to_owned(), "cellar".to_owned())]),
         heartbeat: Duration::from_millis(100),
     }
@@ -190,6 +191,7 @@ pub(crate) fn spec(session: SessionId) -> SessionSpec {
         network: Network::None,
         hostname: "desk".into(),
         home: None,
+        devices: Vec::new(),
         desktop_password: Some(SecretString::from(PASSWORD)),
     }
 }
