@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for DeviceName {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     fn parse(text: &str) -> Result<DeviceName, InvalidDeviceName> {
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// Every text of up to five characters of those that matter, and each with every ASCII character in its place.
+    /// Every text of five of the characters that matter, and a good name with every ASCII character in each place.
     #[test]
     fn whatever_is_read_is_plain() {
         let holds = |text: &str| {
