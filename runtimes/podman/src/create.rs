@@ -25,6 +25,7 @@ struct SpecGenerator<'a> {
     no_new_privileges: bool,
     shm_size: i64,
     mounts: [Mount<'a>; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     devices: Vec<Device<'a>>,
     resource_limits: Resources,
     log_configuration: Log,
