@@ -25,6 +25,7 @@ const AGENT: Node = {
   seen_at: 1_000_000,
   engine: 'docker 20.10.24',
   runtime: 'runtime-docker',
+  devices: ['nvidia.com/gpu=all', 'vendor.example/probe=one'],
   capacity: {
     sessions: 8,
     sessions_used: 2,
@@ -41,6 +42,7 @@ const FRONT: Node = {
   zone: 'default',
   state: 'ready',
   own: true,
+  devices: [],
 };
 const GONE: Node = { ...AGENT, id: 'n3', name: 'rack 1', state: 'removed', removed_at: 5_000_000 };
 
@@ -75,6 +77,8 @@ describe('nodes', () => {
     expect(agent.getByText('Degraded')).toBeTruthy();
     expect(agent.getByText('Takes no sessions: its engine does not answer.')).toBeTruthy();
     expect(agent.getByText('Zone south · docker 20.10.24 · through runtime-docker')).toBeTruthy();
+    expect(agent.getByText('Devices: nvidia.com/gpu=all, vendor.example/probe=one')).toBeTruthy();
+    expect((await row('front')).queryByText(/Devices/)).toBeNull();
     expect(agent.getByText('2 of 8')).toBeTruthy();
     expect(agent.getByText('1.5 of 16')).toBeTruthy();
     expect(agent.getByText('1 MiB of 8 MiB')).toBeTruthy();

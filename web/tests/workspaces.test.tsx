@@ -33,6 +33,7 @@ const WRITER: WorkspaceSettings = {
   network: 'none',
   enabled: true,
   keep_home: false,
+  devices: ['nvidia.com/gpu=all', 'vendor.example/probe=one'],
   example: false,
   nodes: [
     { id: 'n1', name: 'rack-1', alive: true, has_image: true },
@@ -97,6 +98,7 @@ describe('a workspace', () => {
     await userEvent.type(screen.getByLabelText('Image'), ' registry.example.org/writer:1 ');
     await userEvent.clear(screen.getByLabelText('Cores'));
     await userEvent.type(screen.getByLabelText('Cores'), '1,5');
+    await userEvent.type(screen.getByLabelText('Devices'), ' nvidia.com/gpu=all,vendor.example/probe=one ');
     await userEvent.click(screen.getByRole('button', { name: 'Create workspace' }));
     await waitFor(() => expect(place.value.path).toBe('/workspaces/w'));
     expect(called('POST /api/v1/workspaces')?.body).toMatchObject({
@@ -105,6 +107,7 @@ describe('a workspace', () => {
       cpu_millicores: 1500,
       memory_bytes: 1024 ** 3,
       network: 'none',
+      devices: ['nvidia.com/gpu=all', 'vendor.example/probe=one'],
       enabled: true,
     });
   });
@@ -117,6 +120,7 @@ describe('a workspace', () => {
         detail: 'Some fields have to be mended.',
         fields: [
           { name: 'image', detail: 'Say which one by a tag.' },
+          { name: 'devices', detail: '“/dev/dri” is no device.' },
           { name: 'pids', detail: 'Allow between 64 and 32768 processes.' },
         ],
       },
@@ -129,13 +133,15 @@ describe('a workspace', () => {
     expect(image.getAttribute('aria-invalid')).toBe('true');
     await waitFor(() => expect(document.activeElement).toBe(image));
     expect(screen.getByLabelText('Processes').getAttribute('aria-invalid')).toBe('true');
+    expect(screen.getByLabelText('Devices').getAttribute('aria-invalid')).toBe('true');
+    expect(screen.getByText('“/dev/dri” is no device.')).toBeTruthy();
     expect(screen.getByLabelText('Name').getAttribute('aria-invalid')).toBeNull();
   });
 
   it('comes back unchanged from its fields', () => {
     const wish = wishOf(fieldsOf(WRITER));
     expect({ ...WRITER, ...wish }).toEqual(WRITER);
-    expect(Object.keys(wish)).toHaveLength(11);
+    expect(Object.keys(wish)).toHaveLength(12);
     expect(wishOf({ ...fieldsOf(WRITER), memory: 'much', processes: '-3' })).toMatchObject({
       memory_bytes: 0,
       pids: 0,

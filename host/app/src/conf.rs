@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use gatewright_agent::{AllowedRequest, NetworkConfig};
 use gatewright_control::{PostgresAddress, StoreAddress};
-use gatewright_core::NodeRole;
 use gatewright_core::plugin::PluginName;
+use gatewright_core::{DeviceName, NodeRole};
 use gatewright_identity::PublicOrigin;
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -96,6 +96,8 @@ pub struct AgentFile {
     /// The folder where the engine keeps images and containers, whose disk is looked at as well as that of the data folder.
     /// Default `/var/lib/docker` where it is there.
     pub engine_data_dir: Option<PathBuf>,
+    /// The devices that sessions can have here, each by its CDI name, such as `nvidia.com/gpu=all`. Default: none.
+    pub devices: Vec<String>,
     /// A network for sessions. Default: none, on which workspaces that need one are not launched here.
     pub network: Option<NetworkFile>,
     /// Labels for placement.
@@ -268,6 +270,8 @@ pub struct AgentConf {
     pub disk_reserve_bytes: u64,
     /// Where the engine keeps its data.
     pub engine_data_dir: Option<PathBuf>,
+    /// What sessions can have.
+    pub devices: Vec<DeviceName>,
     /// How sessions reach the Internet.
     #[serde(serialize_with = "crate::network_conf::shown")]
     pub network: Option<NetworkConfig>,
@@ -449,6 +453,7 @@ impl AgentConf {
                 let usual = PathBuf::from("/var/lib/docker");
                 usual.is_dir().then_some(usual)
             }),
+            devices: crate::device_conf::checked(&file.devices)?,
             network: file.network.map(NetworkFile::checked).transpose()?,
             labels: file.labels,
         })

@@ -7,6 +7,7 @@ mod apart;
 pub mod cli;
 pub mod conf;
 mod data_dir;
+mod device_conf;
 mod first_login;
 mod here;
 mod join;

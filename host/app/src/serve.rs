@@ -340,6 +340,7 @@ pub(crate) fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> Age
         max_sessions: conf.agent.max_sessions,
         cpu_overcommit: conf.agent.cpu_overcommit,
         network: conf.agent.network.clone(),
+        devices: conf.agent.devices.clone(),
         labels: conf.agent.labels.clone(),
         heartbeat: HEARTBEAT,
     }

@@ -1,10 +1,11 @@
 //! The workspaces as administrators make and change them.
 
-use gatewright_core::WorkspaceId;
 use gatewright_core::capacity::Resources;
+use gatewright_core::device::{DEVICES_MAX, InvalidDeviceName};
 use gatewright_core::image_name::{is_exact, is_image_name};
 use gatewright_core::record::{Network, Node, Workspace};
 use gatewright_core::session::EndReason;
+use gatewright_core::{DeviceName, WorkspaceId};
 use gatewright_database::{Constraint, StoreError, WorkspaceRecord};
 
 use crate::actor::Actor;
@@ -42,6 +43,8 @@ pub struct WorkspaceWish {
     pub network: Network,
     /// Whether each person's home folder is kept between sessions.
     pub keep_home: bool,
+    /// The devices that its sessions have, each by its CDI name.
+    pub devices: Vec<String>,
     /// Whether it can be launched.
     pub enabled: bool,
 }
@@ -139,12 +142,35 @@ fn problems(wish: &WorkspaceWish) -> Vec<FieldError> {
         (SHM_MIN..=size.memory_bytes.max(SHM_MIN)).contains(&size.shm_bytes),
         "Give it at least 1 MiB of shared memory, and no more than it has memory.".into(),
     );
+    if let Err(text) = devices(&wish.devices) {
+        check("devices", false, text);
+    }
     found
+}
+
+/// Reads the names of devices; else says what is wrong with them.
+fn devices(wished: &[String]) -> Result<Vec<DeviceName>, String> {
+    if wished.len() > DEVICES_MAX {
+        return Err(format!("Ask for {DEVICES_MAX} devices at the most."));
+    }
+    let read = |text: &String| {
+        let shown: String = text.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+        text.parse::<DeviceName>()
+            .map_err(|why: InvalidDeviceName| format!("“{shown}” is no device: {why}."))
+    };
+    let names = wished.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    match DeviceName::twice(&names) {
+        Some(name) => Err(format!("{name} is there twice.")),
+        None => Ok(names),
+    }
 }
 
 impl WorkspaceWish {
     fn checked(mut self) -> Result<Self, WorkspaceError> {
         for text in [&mut self.name, &mut self.description, &mut self.image] {
+            *text = text.trim().to_owned();
+        }
+        for text in &mut self.devices {
             *text = text.trim().to_owned();
         }
         match problems(&self) {
@@ -163,6 +189,8 @@ impl WorkspaceWish {
             resources: self.resources,
             network: self.network,
             keep_home: self.keep_home,
+            // INVARIANT: `checked` has read them.
+            devices: devices(&self.devices).unwrap_or_default(),
             enabled: self.enabled,
             example,
         }
@@ -182,11 +210,20 @@ fn changes(old: &Workspace, new: &Workspace) -> String {
     note("size", size_words(&old.resources), size_words(&new.resources));
     note("network", format!("{:?}", old.network), format!("{:?}", new.network));
     note("keeps homes", old.keep_home.to_string(), new.keep_home.to_string());
+    note("devices", device_words(&old.devices), device_words(&new.devices));
     note("enabled", old.enabled.to_string(), new.enabled.to_string());
     if old.description != new.description || old.icon != new.icon {
         words.push("how it is shown".into());
     }
     words.join("; ")
+}
+
+fn device_words(devices: &[DeviceName]) -> String {
+    if devices.is_empty() {
+        "none".into()
+    } else {
+        DeviceName::list(devices)
+    }
 }
 
 fn size_words(size: &Resources) -> String {
@@ -257,11 +294,12 @@ impl ControlPlane {
         };
         write.insert_workspace(&record).await?;
         let detail = format!(
-            "image {}; {}; network {:?}; keeps homes: {}",
+            "image {}; {}; network {:?}; keeps homes: {}; devices: {}",
             workspace.image,
             size_words(&workspace.resources),
             workspace.network,
-            workspace.keep_home
+            workspace.keep_home,
+            device_words(&workspace.devices)
         );
         write
             .append_event(&self.audit(by, "workspace.created", &workspace.name, detail, true))
@@ -360,6 +398,7 @@ mod tests {
             },
             network: Network::None,
             keep_home: false,
+            devices: vec!["nvidia.com/gpu=all".into()],
             enabled: true,
         }
     }
@@ -388,6 +427,17 @@ mod tests {
         assert_eq!(wrong(|wish| wish.resources.memory_bytes = u64::MAX), ["memory_bytes"]);
         assert_eq!(wrong(|wish| wish.resources.pids = 1), ["pids"]);
         assert_eq!(wrong(|wish| wish.resources.shm_bytes = 2 << 30), ["shm_bytes"]);
+        for bad in [&["/dev/dri/card0"][..], &[""], &["v/c=1", "v/c=1 "], &["v/c=1"; 9]] {
+            assert_eq!(
+                wrong(|wish| wish.devices = bad.iter().map(|one| (*one).to_owned()).collect()),
+                ["devices"],
+                "{bad:?}"
+            );
+        }
+        assert_eq!(
+            wrong(|wish| wish.devices = vec![" v/c=1 ".into(), "v/c=2".into()]),
+            Vec::<&str>::new()
+        );
         assert_eq!(
             wrong(|wish| {
                 wish.name.clear();
@@ -405,13 +455,14 @@ mod tests {
             image: "registry.example.org/team/writer:1.1".into(),
             enabled: false,
             icon: "browser".into(),
+            devices: Vec::new(),
             ..wish()
         }
         .record(id, false);
         assert_eq!(
             changes(&old, &new),
-            "image: registry.example.org/team/writer:1.0 -> registry.example.org/team/writer:1.1; enabled: true -> false; \
-             how it is shown"
+            "image: registry.example.org/team/writer:1.0 -> registry.example.org/team/writer:1.1; \
+             devices: nvidia.com/gpu=all -> none; enabled: true -> false; how it is shown"
         );
     }
 }

@@ -238,6 +238,7 @@ impl ControlPlane {
             removed_at: member.removed_at,
             engine: agent.as_ref().map(|node| node.engine.clone()),
             runtime: agent.as_ref().map(|node| node.runtime.clone()),
+            devices: agent.as_ref().map(|node| node.devices.clone()).unwrap_or_default(),
             capacity: agent.map(|node| NodeCapacityView {
                 total: node.allocatable,
                 left: node.headroom,

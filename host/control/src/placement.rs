@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-use gatewright_core::NodeId;
 use gatewright_core::capacity::{Headroom, Shortage};
 use gatewright_core::record::{Homes, Network, Node};
+use gatewright_core::{DeviceName, NodeId};
 use gatewright_database::SessionRecord;
 use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking};
 
@@ -42,6 +42,8 @@ pub(crate) struct Placed {
     pub(crate) image_missing: bool,
     /// The person's home was made on a node that can't be asked about.
     pub(crate) home_away: bool,
+    /// Devices that the session asks for and no node has, whatever else is with it.
+    pub(crate) no_device: Vec<DeviceName>,
     /// A node lives, but its agent's link to this web-app is not there.
     pub(crate) unlinked: bool,
 }
@@ -60,6 +62,12 @@ impl Placed {
         }
         if self.unnamed > 0 {
             text.push_str(&format!("; and {} more", self.unnamed));
+        }
+        if !self.no_device.is_empty() {
+            text.push_str(&format!(
+                "; no node at all has {}: name it under [agent] devices on a node whose engine has it, and restart the agent there",
+                DeviceName::list(&self.no_device)
+            ));
         }
         text
     }
@@ -194,6 +202,9 @@ impl ControlPlane {
             ..Placed::default()
         };
         let mut candidates = Vec::new();
+        let members = || nodes.all().iter().filter(|node| !removed.contains(&node.id));
+        let nowhere = |device: &&DeviceName| !members().any(|node| node.devices.contains(device));
+        placed.no_device = record.devices.iter().filter(nowhere).cloned().collect();
         let home = home_node(record);
         let home_name = nodes
             .all()
@@ -260,6 +271,10 @@ impl ControlPlane {
             Some("gives sessions no network".into())
         } else if record.home.is_some() && node.labels.get(Homes::LABEL).is_none_or(|value| value != Homes::KEPT) {
             Some("keeps no homes".into())
+        } else if let missing = DeviceName::missing(&record.devices, &node.devices)
+            && !missing.is_empty()
+        {
+            Some(format!("has no {}", DeviceName::list(missing)).into())
         } else if self.agent(node.id).is_none() {
             Some(UNLINKED.into())
         } else {

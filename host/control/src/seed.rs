@@ -101,6 +101,7 @@ fn workspace(position: i64, name: &str, icon: &str, image: &str, description: &s
             },
             network,
             keep_home: false,
+            devices: Vec::new(),
             enabled: network == Network::None,
             example: true,
         },

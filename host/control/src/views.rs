@@ -7,7 +7,7 @@ use gatewright_core::gate::{Gate, Outcome};
 use gatewright_core::plugin::{Digest, PluginKind, PluginName};
 use gatewright_core::record::{Network, RuleTarget, Workspace};
 use gatewright_core::session::SessionState;
-use gatewright_core::{EventId, HomeId, NodeId, NodeRole, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
+use gatewright_core::{DeviceName, EventId, HomeId, NodeId, NodeRole, Reference, RuleId, SessionId, Timestamp, UserId, WorkspaceId};
 use gatewright_database::EventKind;
 use gatewright_ports::ImageStatus;
 use serde::Serialize;
@@ -121,6 +121,8 @@ pub struct NodeView {
     pub runtime: Option<PluginName>,
     /// What it can give, where it has an agent.
     pub capacity: Option<NodeCapacityView>,
+    /// The devices that sessions can have there.
+    pub devices: Vec<DeviceName>,
 }
 
 /// What a node can give.

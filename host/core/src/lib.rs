@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod capacity;
+pub mod device;
 pub mod error_chain;
 pub mod event;
 pub mod file_name;
@@ -17,6 +18,7 @@ pub mod record;
 pub mod session;
 pub mod time;
 
+pub use device::DeviceName;
 pub use id::{EventId, GroupId, HomeId, NodeId, Reference, RuleId, SecretId, SessionId, UserId, WorkspaceId, ZoneId};
 pub use node_identity::{NodeIdentity, NodeRole};
 pub use time::Timestamp;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::capacity::{Allocatable, Headroom, Resources};
+use crate::device::DeviceName;
 use crate::gate::Gate;
 use crate::plugin::PluginName;
 use crate::session::{EndReason, SessionState};
@@ -58,6 +59,9 @@ pub struct Workspace {
     /// Whether each person's home folder is kept from one session to the next.
     #[serde(default)]
     pub keep_home: bool,
+    /// The devices that a session of it has, shared with whoever else has them.
+    #[serde(default)]
+    pub devices: Vec<DeviceName>,
     /// Whether it can be launched.
     pub enabled: bool,
     /// Seeded as an example, removable in one click.
@@ -143,6 +147,9 @@ pub struct Node {
     pub images: Vec<String>,
     /// For placement.
     pub labels: BTreeMap<String, String>,
+    /// The devices that sessions can have there.
+    #[serde(default)]
+    pub devices: Vec<DeviceName>,
     /// The last sign of life.
     pub seen_at: Timestamp,
 }

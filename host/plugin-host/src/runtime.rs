@@ -64,6 +64,8 @@ pub struct ContainerSpec {
     pub session_mount: String,
     /// To be set as they are.
     pub labels: Vec<(String, String)>,
+    /// Devices by their CDI names: all of them, or it is not made.
+    pub devices: Vec<String>,
 }
 
 /// What a container does.
@@ -521,5 +523,6 @@ fn spec_to_wit(spec: ContainerSpec) -> wit::Spec {
         session_folder: spec.session_folder,
         session_mount: spec.session_mount,
         labels: spec.labels,
+        devices: spec.devices,
     }
 }

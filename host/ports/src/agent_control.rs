@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use gatewright_core::capacity::{Allocatable, Resources};
 use gatewright_core::plugin::PluginName;
 use gatewright_core::record::Network;
-use gatewright_core::{HomeId, NodeId, SessionId};
+use gatewright_core::{DeviceName, HomeId, NodeId, SessionId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -232,6 +232,9 @@ pub struct SessionSpec {
     /// The home that is kept from one session to the next, mounted over the image's own.
     #[serde(default)]
     pub home: Option<KeptHome>,
+    /// The devices that it has: all of them, or the call fails.
+    #[serde(default)]
+    pub devices: Vec<DeviceName>,
     /// The password of its desktop, written to a file that only the container's user reads. Never given to a plugin.
     #[serde(skip)]
     pub desktop_password: Option<SecretString>,
@@ -265,6 +268,9 @@ pub struct NodeStatus {
     pub images: Vec<String>,
     /// For placement.
     pub labels: BTreeMap<String, String>,
+    /// The devices that its operator gives to sessions.
+    #[serde(default)]
+    pub devices: Vec<DeviceName>,
 }
 
 /// A session that exists on a node.

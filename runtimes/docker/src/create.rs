@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use bollard_stubs::models::{
-    ContainerCreateBody, ContainerCreateResponse, HostConfig, HostConfigLogConfig, Mount, MountType, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerCreateResponse, DeviceRequest, HostConfig, HostConfigLogConfig, Mount, MountType, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use gatewright_sdk::engine::{failure, limit, read};
 use gatewright_sdk::http::Method;
@@ -14,6 +15,9 @@ use crate::facts;
 
 /// Makes the session's container, or finds it made.
 pub(crate) fn create(spec: Spec) -> Result<String, Error> {
+    if !spec.devices.is_empty() {
+        facts::gives_devices()?;
+    }
     let (session, image) = (spec.session.clone(), spec.image.clone());
     let request = ENGINE
         .request(Method::Post, "/containers/create")
@@ -62,6 +66,13 @@ fn host_config(spec: &Spec) -> Result<HostConfig, Error> {
             target: Some(spec.session_mount.clone()),
             ..Mount::default()
         }]),
+        device_requests: (!spec.devices.is_empty()).then(|| {
+            vec![DeviceRequest {
+                driver: Some(text("cdi")),
+                device_ids: Some(spec.devices.clone()),
+                ..DeviceRequest::default()
+            }]
+        }),
         cap_drop: Some(vec![text("ALL")]),
         security_opt: Some(vec![text("no-new-privileges")]),
         restart_policy: Some(RestartPolicy {

@@ -37,6 +37,22 @@ pub(crate) fn capabilities() -> Result<EngineInfo, Error> {
     })
 }
 
+/// The first version of the engine that gives containers devices by their CDI names.
+const CDI: u32 = 25;
+
+/// Refuses where the engine is too old to do so.
+pub(crate) fn gives_devices() -> Result<(), Error> {
+    let info: SystemInfo = ENGINE.get(ENGINE.request(Method::Get, "/info"))?;
+    let version = info.server_version.unwrap_or_default();
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| major >= CDI) {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!(
+        "docker {version} gives containers no devices: that needs version {CDI} or newer"
+    )))
+}
+
 /// Whether the engine answers.
 pub(crate) fn health() -> Result<(), Error> {
     let response = ENGINE.send(Request::new(Method::Get, "/_ping"))?;

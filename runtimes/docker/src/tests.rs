@@ -58,6 +58,7 @@ fn spec() -> Spec {
         pids: 256,
         shm_bytes: 64 << 20,
         network: Network::None,
+        devices: Vec::new(),
         session_folder: format!("/var/lib/gatewright/sessions/{SESSION}"),
         session_mount: "/run/session".into(),
         labels: vec![
@@ -109,6 +110,31 @@ fn create_sends_every_limit_and_nothing_else() {
             }
         })
     );
+}
+
+#[test]
+fn devices_are_asked_for_by_name_of_an_engine_that_is_new_enough() {
+    let with_devices = || Spec {
+        devices: vec!["nvidia.com/gpu=all".into(), "vendor.example/probe=one".into()],
+        ..spec()
+    };
+    let version = |version: &str| json!({ "ServerVersion": version }).to_string().into_bytes();
+    for new in ["25.0.0", "28.1.1", "25.0.0-rc.1", "100.0"] {
+        let asked = engine(vec![(200, version(new)), (201, fixture("created"))]);
+        assert_eq!(Docker::create(with_devices()), Ok(ID.to_owned()), "{new}");
+        let request = asked.borrow().get(1).cloned().unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(
+            body.pointer("/HostConfig/DeviceRequests"),
+            Some(&json!([{ "Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all", "vendor.example/probe=one"] }]))
+        );
+    }
+    for old in ["20.10.24+dfsg1", "24.0.9", "", "dev"] {
+        let asked = engine(vec![(200, version(old))]);
+        let why = format!("docker {old} gives containers no devices: that needs version 25 or newer");
+        assert_eq!(Docker::create(with_devices()), Err(Error::Unsupported(why)));
+        assert_eq!(lines(&asked), ["Method::Get /v1.41/info"]);
+    }
 }
 
 #[test]

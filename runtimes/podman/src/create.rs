@@ -25,6 +25,8 @@ struct SpecGenerator<'a> {
     no_new_privileges: bool,
     shm_size: i64,
     mounts: [Mount<'a>; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<Device<'a>>,
     resource_limits: Resources,
     log_configuration: Log,
     restart_policy: &'static str,
@@ -41,6 +43,12 @@ struct Mount<'a> {
     r#type: &'static str,
     source: &'a str,
     destination: &'a str,
+}
+
+/// A device by its CDI name. Where the engine does not know it, the container is made, and its start fails.
+#[derive(Debug, Serialize)]
+struct Device<'a> {
+    path: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,6 +128,7 @@ fn generator<'a>(name: &'a str, spec: &'a Spec) -> Result<SpecGenerator<'a>, Err
             source: &spec.session_folder,
             destination: &spec.session_mount,
         }],
+        devices: spec.devices.iter().map(|name| Device { path: name }).collect(),
         resource_limits: Resources {
             memory: Memory {
                 limit: memory,

@@ -58,6 +58,7 @@ fn spec() -> Spec {
         pids: 256,
         shm_bytes: 64 << 20,
         network: Network::None,
+        devices: Vec::new(),
         session_folder: format!("/var/lib/gatewright/sessions/{SESSION}"),
         session_mount: "/run/session".into(),
         labels: vec![
@@ -105,6 +106,19 @@ fn create_sends_every_limit_and_nothing_else() {
             "restart_policy": "no"
         })
     );
+}
+
+#[test]
+fn devices_are_asked_for_by_name() {
+    let asked = engine(vec![(201, fixture("created"))]);
+    let made = Podman::create(Spec {
+        devices: vec!["nvidia.com/gpu=all".into(), "vendor.example/probe=one".into()],
+        ..spec()
+    });
+    assert_eq!(made, Ok(ID.to_owned()));
+    let body: Value = serde_json::from_slice(&asked.borrow().first().unwrap().body).unwrap();
+    let wanted = json!([{ "path": "nvidia.com/gpu=all" }, { "path": "vendor.example/probe=one" }]);
+    assert_eq!(body.get("devices"), Some(&wanted));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod apart;
 mod clipboard;
+mod devices;
 mod engines;
 mod files;
 mod homes;

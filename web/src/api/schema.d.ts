@@ -881,6 +881,8 @@ export interface components {
             capacity?: components["schemas"]["Capacity"] | null;
             /** @description Why it takes no sessions, where it takes none. */
             degraded?: string | null;
+            /** @description The devices that sessions can have there, by their CDI names. */
+            devices: string[];
             /** @description The engine and its version, where it runs sessions. */
             engine?: string | null;
             /** Format: uuid */
@@ -1263,6 +1265,8 @@ export interface components {
              */
             cpu_millicores: number;
             description: string;
+            /** @description The devices that a session of it has, by their CDI names. Others may have them at the same time. */
+            devices: string[];
             /** @description Whether it can be launched. */
             enabled: boolean;
             /** @description Seeded as an example, removable in one click. */
@@ -1303,6 +1307,8 @@ export interface components {
              */
             cpu_millicores: number;
             description?: string;
+            /** @description The devices that a session of it has, by their CDI names (`vendor.com/class=name`): 8 at the most, each once. */
+            devices?: string[];
             /** @description Whether it can be launched. */
             enabled: boolean;
             /** @description `terminal`, `desktop` or `browser`. */

@@ -250,6 +250,7 @@ impl ControlPlane {
             workspace_icon: workspace.icon,
             image: workspace.image,
             network: workspace.network,
+            devices: workspace.devices,
             resources: workspace.resources,
             zone: node.zone,
             client: client.to_owned(),

@@ -86,6 +86,7 @@ impl ControlPlane {
             workspace_icon: workspace.icon,
             image: workspace.image,
             network: workspace.network,
+            devices: workspace.devices,
             resources: workspace.resources,
             zone: match &home_zone {
                 Some(zone) => *zone,

@@ -31,6 +31,8 @@ const CLEAR_TRIES: u32 = 3;
 
 /// What a person reads when no node can take a session.
 const NO_ROOM: &str = "No room right now. Try again in a few minutes";
+/// What a person reads where no node at all has a device that the workspace asks for: waiting does not help.
+const NO_DEVICE: &str = "No machine has the devices that this workspace needs. Ask your administrator";
 /// What a person reads whose home is on a node that can't be asked.
 const HOME_AWAY: &str = "Your home folder is on a machine that can't be reached right now. Try again later";
 /// What a person reads whose home is not where it was.
@@ -117,6 +119,7 @@ pub(crate) fn session_spec(record: &SessionRecord, password: &SecretString) -> S
             id: home.id,
             new: !home.made,
         }),
+        devices: record.devices.clone(),
         desktop_password: Some(password.clone()),
     }
 }
@@ -234,6 +237,8 @@ impl ControlPlane {
         }
         let person = if placed.home_away {
             HOME_AWAY
+        } else if !placed.no_device.is_empty() {
+            NO_DEVICE
         } else if placed.order.is_empty() && placed.image_missing {
             NOT_INSTALLED
         } else {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use gatewright_core::capacity::Allocatable;
 use gatewright_core::record::Homes;
 use gatewright_core::session::EndReason;
-use gatewright_core::{HomeId, NodeId, SessionId};
+use gatewright_core::{DeviceName, HomeId, NodeId, SessionId};
 use gatewright_ports::agent_control::{
     ContractPart, ExecOutcome, ExecProgram, Fence, Finding, NodeStatus, OutputPiece, OwnedSession, SessionSpec, SessionStats,
 };
@@ -73,6 +73,7 @@ pub(crate) struct FakeAgent {
     pub(crate) node: NodeId,
     name: String,
     images: Vec<String>,
+    devices: Vec<DeviceName>,
     /// What it tells the control plane.
     told_sessions: u32,
     /// What it really has: other deployments may use the machine too.
@@ -94,6 +95,7 @@ impl FakeAgent {
             node: NodeId::from_uuid(Uuid::from_u128(number)),
             name: format!("node-{number}"),
             images: vec!["gatewright/terminal:dev".into(), "gatewright/desktop:dev".into()],
+            devices: Vec::new(),
             told_sessions: sessions,
             real_sessions: sessions as usize,
             state: Mutex::default(),
@@ -112,6 +114,11 @@ impl FakeAgent {
 
     pub(crate) fn without_images(mut self) -> Self {
         self.images.clear();
+        self
+    }
+
+    pub(crate) fn with_device(mut self, name: &str) -> Self {
+        self.devices.push(name.parse().unwrap());
         self
     }
 
@@ -219,6 +226,7 @@ impl AgentControl for FakeAgent {
             degraded: None,
             images: self.images.clone(),
             labels: BTreeMap::from([(Homes::LABEL.to_owned(), Homes::KEPT.to_owned())]),
+            devices: self.devices.clone(),
         })
     }
 
@@ -230,6 +238,12 @@ impl AgentControl for FakeAgent {
             }
             if state.containers.len() >= self.real_sessions {
                 return Err(AgentError::NoCapacity { why: "sessions".into() });
+            }
+            let missing = DeviceName::missing(&spec.devices, &self.devices);
+            if !missing.is_empty() {
+                return Err(AgentError::NoCapacity {
+                    why: format!("has no {}", DeviceName::list(missing)),
+                });
             }
             if !self.images.contains(&spec.image) {
                 return Err(AgentError::ImageMissing { image: spec.image });

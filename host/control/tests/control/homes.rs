@@ -22,6 +22,7 @@ async fn keeping(plane: &Plane) -> WorkspaceId {
         resources: old.resources,
         network: old.network,
         keep_home: true,
+        devices: old.devices.iter().map(ToString::to_string).collect(),
         enabled: old.enabled,
     };
     plane.control.change_workspace(id, wish, &admin()).await.unwrap();

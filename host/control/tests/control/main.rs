@@ -4,6 +4,7 @@
 mod agent;
 mod checks;
 mod crash;
+mod devices;
 mod faults;
 mod heartbeats;
 mod homes;

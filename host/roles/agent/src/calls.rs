@@ -103,6 +103,7 @@ impl Calls {
             session_folder: rules.folder.clone(),
             session_mount: SESSION_MOUNT.to_owned(),
             labels: rules.labels(&self.config.deployment),
+            devices: rules.devices.iter().map(ToString::to_string).collect(),
         };
         let id = self
             .call(Scope::Create(Box::new(rules)), async |runtime, context| {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatewright_core::NodeId;
 use gatewright_core::plugin::PluginName;
+use gatewright_core::{DeviceName, NodeId};
 
 use crate::guard::other::AllowedRequest;
 use crate::network::NetworkConfig;
@@ -40,6 +40,8 @@ pub struct AgentConfig {
     pub cpu_overcommit: f64,
     /// How sessions reach the Internet. None: they get no network here.
     pub network: Option<NetworkConfig>,
+    /// The devices that sessions can have here. Nothing is asked of the engine: that it has them is the operator's word.
+    pub devices: Vec<DeviceName>,
     /// For placement.
     pub labels: BTreeMap<String, String>,
     /// Time between two signs of life.

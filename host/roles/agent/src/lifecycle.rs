@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gatewright_core::SessionId;
 use gatewright_core::record::Network;
+use gatewright_core::{DeviceName, SessionId};
 use gatewright_plugin_host::ContainerState;
 use gatewright_ports::AgentError;
 use gatewright_ports::agent_control::{Fence, OwnedSession, SessionSpec};
@@ -90,6 +90,13 @@ impl Inner {
                 why: "this node keeps no homes: its engine is not guarded".into(),
             });
         }
+        // Whatever the control plane believes: it may go by what this agent said before it was configured anew.
+        let missing = DeviceName::missing(&spec.devices, &self.config.devices);
+        if !missing.is_empty() {
+            return Err(AgentError::NoCapacity {
+                why: format!("has no {}", DeviceName::list(missing)),
+            });
+        }
         self.watcher.can_give(&spec.resources).await?;
         self.in_driven_turn(spec.session, fence, |inner, _| async move {
             let session = spec.session;
@@ -162,6 +169,7 @@ impl Inner {
                 folder: text(&folder)?,
                 resolv_conf,
                 home,
+                devices: spec.devices,
             })
             .await;
         // Made here for nothing: the session may get its home on another node.

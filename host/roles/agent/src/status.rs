@@ -79,6 +79,7 @@ impl Watcher {
             degraded,
             images: seen.images,
             labels: self.labels(),
+            devices: self.config.devices.clone(),
         }
     }
 

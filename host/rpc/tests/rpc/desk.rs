@@ -49,6 +49,7 @@ pub(crate) fn spec(of: SessionId) -> SessionSpec {
             id: HomeId::from_uuid(Uuid::from_u128(77)),
             new: true,
         }),
+        devices: vec!["vendor.example/probe=one".parse().unwrap()],
         desktop_password: Some("hunter2".into()),
     }
 }

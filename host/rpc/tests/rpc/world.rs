@@ -195,6 +195,7 @@ pub(crate) fn status(of: u128) -> NodeStatus {
         degraded: Some("no engine".into()),
         images: vec!["terminal".into()],
         labels: BTreeMap::from([("disk".into(), "ssd".into())]),
+        devices: vec!["vendor.example/probe=one".parse().unwrap()],
     }
 }
 

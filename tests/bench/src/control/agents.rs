@@ -367,6 +367,7 @@ fn status(node: NodeId) -> NodeStatus {
             .map(|name| format!("gatewright/{name}:dev"))
             .into(),
         labels: [("room".to_owned(), "b".to_owned())].into(),
+        devices: Vec::new(),
     }
 }
 

@@ -31,6 +31,9 @@ impl Lifecycle for Toy {
     }
 
     fn create(spec: Spec) -> Result<String, Error> {
+        if !spec.devices.is_empty() {
+            return Err(Error::Unsupported("a box has no devices".into()));
+        }
         let wish = json!({
             "owner": deployment()?,
             "purpose": spec.session,

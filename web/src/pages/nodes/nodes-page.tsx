@@ -116,6 +116,7 @@ function NodeRow({ node, remove }: { node: Node; remove: () => void }) {
         </h2>
         <p class="soft">{node.roles.map(roleWords).join(', ')}</p>
         <p class="soft">{facts.filter((fact) => (fact ?? '') !== '').join(' · ')}</p>
+        {node.devices.length > 0 && <p class="soft">Devices: {node.devices.join(', ')}</p>}
         {node.state === 'degraded' && <p>Takes no sessions: {node.degraded}.</p>}
         {node.state === 'silent' && (
           <p>

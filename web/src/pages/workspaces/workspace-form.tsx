@@ -20,6 +20,7 @@ interface Fields {
   processes: string;
   shared: string;
   network: 'none' | 'internet';
+  devices: string;
   keepHome: boolean;
   enabled: boolean;
 }
@@ -35,6 +36,7 @@ const FRESH: Fields = {
   processes: '512',
   shared: '256',
   network: 'none',
+  devices: '',
   keepHome: false,
   enabled: true,
 };
@@ -49,6 +51,7 @@ export const fieldsOf = (workspace: WorkspaceSettings): Fields => ({
   processes: String(workspace.pids),
   shared: String(workspace.shm_bytes / MIB),
   network: workspace.network,
+  devices: workspace.devices.join(', '),
   keepHome: workspace.keep_home,
   enabled: workspace.enabled,
 });
@@ -63,6 +66,9 @@ const mebibytes = (text: string): number => {
   return Number.isFinite(value) && value > 0 ? Math.min(Math.round(value), 2 ** 30) * MIB : 0;
 };
 
+/** Names, however they are set apart. No name has a comma or a space in it. */
+const names = (text: string): string[] => text.split(/[\s,;]+/).filter((name) => name !== '');
+
 export const wishOf = (fields: Fields): WorkspaceWish => ({
   name: fields.name.trim(),
   description: fields.description.trim(),
@@ -73,6 +79,7 @@ export const wishOf = (fields: Fields): WorkspaceWish => ({
   pids: whole(fields.processes, 1),
   shm_bytes: mebibytes(fields.shared),
   network: fields.network,
+  devices: names(fields.devices),
   keep_home: fields.keepHome,
   enabled: fields.enabled,
 });
@@ -231,6 +238,24 @@ export function WorkspaceForm({ workspace, save }: Props) {
               <option value="none">None</option>
               <option value="internet">Internet</option>
             </select>
+          )}
+        </Field>
+        <Field
+          label="Devices"
+          hint="By their CDI names, such as nvidia.com/gpu=all, with commas between. It runs only on nodes that have all of them, and shares them with other sessions."
+          problem={wrong.devices}
+          wide
+        >
+          {(attributes) => (
+            <input
+              {...attributes}
+              class="mono"
+              value={now.devices}
+              placeholder="None"
+              autoCapitalize="none"
+              spellcheck={false}
+              onInput={(event) => set({ devices: event.currentTarget.value })}
+            />
           )}
         </Field>
         <label class="tick wide">

@@ -39,6 +39,7 @@ fuzz_target!(|input: Input<'_>| {
         folder: "/f".into(),
         resolv_conf: None,
         home: None,
+        devices: Vec::new(),
     };
     let program = ExecRules {
         session,
@@ -119,6 +120,7 @@ fn docker_holds(host: &serde_json::Value) {
     assert_eq!(host["CapDrop"][0], "ALL");
     assert_eq!(host["CapAdd"].as_array().map(Vec::len), Some(0));
     assert_eq!(host["SecurityOpt"], serde_json::json!(["no-new-privileges"]));
+    assert!(host.get("DeviceRequests").is_none());
     assert_eq!(host["NetworkMode"], "none");
     assert_eq!(host["Mounts"].as_array().map(Vec::len), Some(1));
     assert_eq!(host["Mounts"][0]["Source"], "/f");
@@ -134,6 +136,7 @@ fn libpod_holds(made: &serde_json::Value, user: User) {
     for (name, mode) in [("netns", "none"), ("pidns", "private"), ("ipcns", "private"), ("utsns", "private"), ("cgroupns", "private")] {
         assert_eq!(made[name], serde_json::json!({ "nsmode": mode }));
     }
+    assert_eq!(made["devices"], serde_json::json!([]));
     assert_eq!(made.get("userns").is_some(), user == User::Rootless);
     assert_eq!(made["mounts"].as_array().map(Vec::len), Some(1));
     assert_eq!(made["mounts"][0]["source"], "/f");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use gatewright_core::DeviceName;
+
 use super::fields::Fields;
 use super::{CreateRules, Guard, Operation, Refusal, Request, Scope, exec};
 
@@ -44,6 +46,19 @@ pub(super) fn labels(fields: &mut Fields, name: &str, rules: &CreateRules, guard
         }
     }
     Ok(ours)
+}
+
+/// The devices that a plugin asked for, in the field called `name`, are exactly the session's, each once: none that it was
+/// not promised, and none left out, so that no session runs without what its workspace needs.
+pub(super) fn devices(fields: &Fields, name: &str, mut asked: Vec<String>, rules: &CreateRules) -> Result<(), Refusal> {
+    let mut ours: Vec<&str> = rules.devices.iter().map(DeviceName::as_str).collect();
+    ours.sort_unstable();
+    asked.sort_unstable();
+    if asked == ours {
+        Ok(())
+    } else {
+        Err(fields.bad(name, "not exactly the session's devices"))
+    }
 }
 
 /// A limit must be there, and at most what the session was promised. 0 and negative numbers mean "none" to an engine.

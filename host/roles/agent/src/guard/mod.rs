@@ -25,9 +25,9 @@ mod target;
 
 use std::sync::Arc;
 
-use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
 use gatewright_core::record::Network;
+use gatewright_core::{DeviceName, SessionId};
 
 pub use exec::{Cut, Exec, ExecId, ExecRules};
 pub use known::{ContainerId, Known};
@@ -107,6 +107,8 @@ pub struct CreateRules {
     pub resolv_conf: Option<String>,
     /// For a session whose home is kept: its folder on the engine's host, named by its id, mounted at [`HOME_MOUNT`].
     pub home: Option<String>,
+    /// The devices that the session has. The plugin asks for exactly these, and the engine is asked for nothing else.
+    pub devices: Vec<DeviceName>,
 }
 
 impl CreateRules {

@@ -32,6 +32,7 @@ fn creating(session: SessionId, folder: &str) -> Scope {
         folder: folder.into(),
         resolv_conf: None,
         home: None,
+        devices: Vec::new(),
     }))
 }
 
@@ -57,6 +58,14 @@ async fn a_privileged_container_is_not_made(kind: Kind) {
             ("HostConfig.Binds", json!(["/:/host"])),
             ("HostConfig.CapAdd", json!(["SYS_ADMIN"])),
             ("HostConfig.PidMode", json!("host")),
+            (
+                "HostConfig.Devices",
+                json!([{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x"}]),
+            ),
+            (
+                "HostConfig.DeviceRequests",
+                json!([{"Driver": "cdi", "DeviceIDs": ["vendor.example/probe=one"]}]),
+            ),
             ("HostConfig.SecurityOpt", json!(["seccomp=unconfined"])),
         ],
         Kind::Podman => &[
@@ -64,6 +73,8 @@ async fn a_privileged_container_is_not_made(kind: Kind) {
             ("volumes", json!([{"Name": "x", "Dest": "/host"}])),
             ("cap_add", json!(["SYS_ADMIN"])),
             ("pidns.nsmode", json!("host")),
+            ("devices", json!([{"path": "/dev/null:/dev/x"}])),
+            ("devices", json!([{"path": "vendor.example/probe=one"}])),
             ("seccomp_profile_path", json!("unconfined")),
         ],
     };

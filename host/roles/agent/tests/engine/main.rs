@@ -3,6 +3,7 @@
 
 mod beating;
 mod contract;
+mod devices;
 mod failing;
 mod guarding;
 mod homes;

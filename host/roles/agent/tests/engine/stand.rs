@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gatewright_agent::{Agent, AgentConfig, NetworkConfig, Reserve};
 use gatewright_core::capacity::Resources;
 use gatewright_core::record::Network;
-use gatewright_core::{NodeId, SessionId};
+use gatewright_core::{DeviceName, NodeId, SessionId};
 use gatewright_plugin_host::{Approved, HostConfig, Plugin, PluginHost, PluginSlots};
 use gatewright_ports::agent_control::{Fence, SessionSpec};
 use secrecy::SecretString;
@@ -51,15 +51,20 @@ impl Stand {
 
     /// An agent on the real engine that gives sessions a network.
     pub(crate) async fn networked(kind: Kind, network: NetworkConfig) -> Self {
-        Self::made(kind, &kind.socket(), Some(network)).await
+        Self::made(kind, &kind.socket(), |config| config.network = Some(network)).await
+    }
+
+    /// An agent on the real engine whose operator says that it has these devices.
+    pub(crate) async fn with_devices(kind: Kind, devices: &[DeviceName]) -> Self {
+        Self::made(kind, &kind.socket(), |config| config.devices = devices.into()).await
     }
 
     /// An agent that reaches its engine at `socket`.
     pub(crate) async fn over(kind: Kind, socket: &Path) -> Self {
-        Self::made(kind, socket, None).await
+        Self::made(kind, socket, |_| ()).await
     }
 
-    async fn made(kind: Kind, socket: &Path, network: Option<NetworkConfig>) -> Self {
+    async fn made(kind: Kind, socket: &Path, change: impl FnOnce(&mut AgentConfig)) -> Self {
         let dir = TempDir::new().unwrap();
         let host = PluginHost::new(HostConfig {
             compiler: vec![env!("CARGO_BIN_EXE_gatewright-agent-test-compiler").into()],
@@ -71,7 +76,7 @@ impl Stand {
         plugins.activate(plugin(&host, kind.runtime()).await);
         let deployment = format!("test-{}", Uuid::now_v7());
         let mut config = config(&dir, kind, &deployment, socket);
-        config.network = network;
+        change(&mut config);
         let agent = Agent::open(config.clone(), Arc::clone(&plugins)).unwrap();
         Self {
             dir,
@@ -165,6 +170,7 @@ fn config(dir: &TempDir, kind: Kind, deployment: &str, engine: &Path) -> AgentCo
         max_sessions: 8,
         cpu_overcommit: 2.5,
         network: None,
+        devices: Vec::new(),
         labels: BTreeMap::from([("room".to_owned(), "cellar".to_owned())]),
         heartbeat: Duration::from_millis(100),
     }
@@ -190,6 +196,7 @@ pub(crate) fn spec(session: SessionId) -> SessionSpec {
         network: Network::None,
         hostname: "desk".into(),
         home: None,
+        devices: Vec::new(),
         desktop_password: Some(SecretString::from(PASSWORD)),
     }
 }

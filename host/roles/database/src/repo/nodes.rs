@@ -39,6 +39,7 @@ struct Row {
     degraded: Option<String>,
     images: String,
     labels: String,
+    devices: String,
     seen_at: i64,
 }
 
@@ -62,6 +63,7 @@ impl TryFrom<Row> for NodeRecord {
                 degraded: row.degraded,
                 images,
                 labels,
+                devices: from_json(&row.devices, "list of devices")?,
             },
             zone: ZoneId::from_uuid(row.zone_id),
             seen_at: Timestamp::from_micros(row.seen_at),
@@ -85,6 +87,7 @@ impl NodeRecord {
             degraded: self.status.degraded,
             images: self.status.images,
             labels: self.status.labels,
+            devices: self.status.devices,
             seen_at: self.seen_at,
         }
     }
@@ -120,7 +123,7 @@ impl Store {
             fetch_all,
             snapshot.connection(),
             "SELECT id, name, zone_id, engine, runtime, allocatable_cpu_millicores, allocatable_memory_bytes, \
-             allocatable_sessions, degraded, images, labels, seen_at FROM nodes ORDER BY name"
+             allocatable_sessions, degraded, images, labels, devices, seen_at FROM nodes ORDER BY name"
         )?;
         let held: Vec<(Uuid, i64, i64, i64, i64)> = sql!(
             fetch_all,
@@ -189,13 +192,14 @@ impl Write {
             execute,
             self.connection(),
             "INSERT INTO nodes (id, name, zone_id, engine, runtime, allocatable_cpu_millicores, allocatable_memory_bytes, \
-             allocatable_sessions, degraded, images, labels, seen_at, status_digest) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             allocatable_sessions, degraded, images, labels, devices, seen_at, status_digest) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, engine = excluded.engine, runtime = excluded.runtime, \
              allocatable_cpu_millicores = excluded.allocatable_cpu_millicores, \
              allocatable_memory_bytes = excluded.allocatable_memory_bytes, \
              allocatable_sessions = excluded.allocatable_sessions, degraded = excluded.degraded, \
-             images = excluded.images, labels = excluded.labels, seen_at = excluded.seen_at, status_digest = excluded.status_digest",
+             images = excluded.images, labels = excluded.labels, devices = excluded.devices, \
+             seen_at = excluded.seen_at, status_digest = excluded.status_digest",
             status.node.as_uuid(),
             &status.name,
             zone.as_uuid(),
@@ -207,6 +211,7 @@ impl Write {
             &status.degraded,
             json(&status.images)?,
             json(&status.labels)?,
+            json(&status.devices)?,
             at.as_micros(),
             status_digest(status)?.as_slice()
         )?;

@@ -4,7 +4,7 @@
 use gatewright_core::capacity::{Resources, Shortage};
 use gatewright_core::record::{Network, Session};
 use gatewright_core::session::{EndReason, SessionState};
-use gatewright_core::{HomeId, NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
+use gatewright_core::{DeviceName, HomeId, NodeId, SessionId, Timestamp, UserId, WorkspaceId, ZoneId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -34,6 +34,8 @@ pub struct SessionRecord {
     pub client: String,
     /// The home that it has.
     pub home: Option<SessionHome>,
+    /// The devices that its workspace asked for when it was launched.
+    pub devices: Vec<DeviceName>,
 }
 
 /// A launch, as asked for.
@@ -57,6 +59,8 @@ pub struct NewSession {
     pub image: String,
     /// What it reaches.
     pub network: Network,
+    /// The devices that it has.
+    pub devices: Vec<DeviceName>,
     /// What it is promised.
     pub resources: Resources,
     /// Where.
@@ -101,6 +105,7 @@ struct Row {
     workspace_icon: String,
     image: String,
     network: String,
+    devices: String,
     cpu_millicores: i64,
     memory_bytes: i64,
     pids: i64,
@@ -147,6 +152,7 @@ impl TryFrom<Row> for SessionRecord {
             workspace_icon: row.workspace_icon,
             image: row.image,
             network: network(&row.network)?,
+            devices: from_json(&row.devices, "list of devices")?,
             client: row.client,
             home: row.home_id.map(|id| SessionHome {
                 id: HomeId::from_uuid(id),
@@ -161,7 +167,7 @@ impl TryFrom<Row> for SessionRecord {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, cpu_millicores, ",
+            "SELECT id, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, devices, cpu_millicores, ",
             "memory_bytes, pids, shm_bytes, zone_id, node_id, client, state, end_reason, created_at, ready_at, ended_at, paused_at, ",
             "home_id, (SELECT homes.node_id FROM homes WHERE homes.id = home_id) AS home_node, ",
             "(SELECT homes.made_at FROM homes WHERE homes.id = home_id) AS home_made_at ",
@@ -318,8 +324,8 @@ impl Write {
             execute,
             self.connection(),
             "INSERT INTO sessions (id, request_key, user_id, user_name, workspace_id, workspace_name, workspace_icon, image, network, \
-             cpu_millicores, memory_bytes, pids, shm_bytes, zone_id, client, state, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'requested', $16)",
+             cpu_millicores, memory_bytes, pids, shm_bytes, zone_id, client, devices, state, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'requested', $17)",
             new.id.as_uuid(),
             new.request_key,
             new.user.as_uuid(),
@@ -335,6 +341,7 @@ impl Write {
             to_i64(new.resources.shm_bytes, "shm limit")?,
             new.zone.as_uuid(),
             &new.client,
+            json(&new.devices)?,
             at.as_micros()
         )?;
         self.stepped(new.id, SessionState::Requested, at, "").await

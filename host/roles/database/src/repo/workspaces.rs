@@ -6,7 +6,7 @@ use gatewright_core::{WorkspaceId, ZoneId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::convert::{to_i64, to_u32, to_u64};
+use crate::convert::{from_json, json, to_i64, to_u32, to_u64};
 use crate::sql::sql;
 use crate::{ChangeKind, Store, StoreError, Write};
 
@@ -41,6 +41,7 @@ struct Row {
     shm_bytes: i64,
     network: String,
     keep_home: bool,
+    devices: String,
     enabled: bool,
     example: bool,
     position: i64,
@@ -84,6 +85,7 @@ impl TryFrom<Row> for WorkspaceRecord {
                 resources: resources(row.cpu_millicores, row.memory_bytes, row.pids, row.shm_bytes)?,
                 network: network(&row.network)?,
                 keep_home: row.keep_home,
+                devices: from_json(&row.devices, "list of devices")?,
                 enabled: row.enabled,
                 example: row.example,
             },
@@ -102,7 +104,7 @@ impl Store {
             fetch_all,
             self.reader(),
             "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, keep_home, \
-             enabled, example, position FROM workspaces ORDER BY position, name"
+             devices, enabled, example, position FROM workspaces ORDER BY position, name"
         )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
@@ -116,7 +118,7 @@ impl Store {
             fetch_optional,
             self.reader(),
             "SELECT id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, keep_home, \
-             enabled, example, position FROM workspaces WHERE id = $1",
+             devices, enabled, example, position FROM workspaces WHERE id = $1",
             id.as_uuid()
         )?;
         row.map(TryInto::try_into).transpose()
@@ -149,7 +151,8 @@ impl Write {
             execute,
             self.connection(),
             "INSERT INTO workspaces (id, name, description, icon, image, cpu_millicores, memory_bytes, pids, shm_bytes, network, \
-             enabled, example, position, keep_home) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             enabled, example, position, keep_home, devices) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             one.id.as_uuid(),
             &one.name,
             &one.description,
@@ -163,7 +166,8 @@ impl Write {
             one.enabled,
             one.example,
             record.position,
-            one.keep_home
+            one.keep_home,
+            json(&one.devices)?
         )?;
         self.changed(ChangeKind::Workspace, &one.id.to_string()).await
     }
@@ -177,7 +181,7 @@ impl Write {
             execute,
             self.connection(),
             "UPDATE workspaces SET name = $2, description = $3, icon = $4, image = $5, cpu_millicores = $6, memory_bytes = $7, \
-             pids = $8, shm_bytes = $9, network = $10, enabled = $11, example = $12, keep_home = $13 WHERE id = $1",
+             pids = $8, shm_bytes = $9, network = $10, enabled = $11, example = $12, keep_home = $13, devices = $14 WHERE id = $1",
             one.id.as_uuid(),
             &one.name,
             &one.description,
@@ -190,7 +194,8 @@ impl Write {
             network_str(one.network),
             one.enabled,
             one.example,
-            one.keep_home
+            one.keep_home,
+            json(&one.devices)?
         )?;
         if done == 1 {
             self.changed(ChangeKind::Workspace, &one.id.to_string()).await?;

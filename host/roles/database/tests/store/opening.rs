@@ -130,6 +130,7 @@ async fn a_heartbeat_alone_is_no_change(site: Site) {
     assert_eq!(one.seen_at, crate::support::at(4));
     assert_eq!(one.degraded.as_deref(), Some("engine is down"));
     assert_eq!(one.labels.get("disk").map(String::as_str), Some("ssd"));
+    assert_eq!(one.devices, vec!["vendor.example/probe=one".parse().unwrap()]);
 }
 
 async fn signs_of_life_are_noted_where_they_say_what_is_known(site: Site) {

@@ -16,6 +16,7 @@ on_both!(
     a_failed_launch_ends_as_failed,
     the_same_request_is_the_same_session,
     a_session_changes_its_node_only_while_it_is_created,
+    a_session_keeps_the_devices_that_it_was_launched_with,
 );
 
 async fn with_node(site: &Site, sessions: u32) -> (Store, NodeId, gatewright_core::ZoneId) {
@@ -167,4 +168,14 @@ async fn a_session_changes_its_node_only_while_it_is_created(site: Site) {
     assert_eq!(change(id).await, Reservation::Taken);
     assert_eq!(change(id).await, Reservation::NoRoom(Shortage::Sessions));
     assert_eq!(store.session(id).await.unwrap().unwrap().session.node, Some(other.node));
+}
+
+async fn a_session_keeps_the_devices_that_it_was_launched_with(site: Site) {
+    let (store, node, zone) = with_node(&site, 4).await;
+    let id = request(&store, 21, zone).await;
+    assert_eq!(reserve(&store, id, node).await, Reservation::Taken);
+    let devices = vec!["vendor.example/probe=one".parse().unwrap()];
+    assert_eq!(store.session(id).await.unwrap().unwrap().devices, devices);
+    let open = store.open_sessions_on(node).await.unwrap();
+    assert!(open.iter().all(|record| record.devices == devices) && open.len() == 1, "{open:?}");
 }

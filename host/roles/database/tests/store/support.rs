@@ -174,6 +174,7 @@ pub(crate) fn node(number: u128, sessions: u32) -> NodeStatus {
         degraded: None,
         images: vec!["image".into()],
         labels: [("disk".to_owned(), "ssd".to_owned())].into(),
+        devices: vec!["vendor.example/probe=one".parse().unwrap()],
     }
 }
 
@@ -199,6 +200,7 @@ pub(crate) fn new_session(number: u128, zone: ZoneId, key: Option<u128>) -> NewS
         workspace_icon: "terminal".into(),
         image: "image".into(),
         network: Network::None,
+        devices: vec!["vendor.example/probe=one".parse().unwrap()],
         resources: RESOURCES,
         zone,
         client: "192.0.2.1".into(),

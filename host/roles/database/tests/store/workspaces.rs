@@ -24,6 +24,7 @@ fn workspace(number: u128, name: &str) -> Workspace {
         network: Network::None,
         enabled: true,
         keep_home: false,
+        devices: Vec::new(),
         example: false,
     }
 }
@@ -45,6 +46,7 @@ async fn a_workspace_is_changed_and_keeps_its_place(site: Site) {
     let changed = Workspace {
         image: "image:2".into(),
         network: Network::Internet,
+        devices: vec!["nvidia.com/gpu=all".parse().unwrap(), "v/c=n".parse().unwrap()],
         enabled: false,
         ..workspace(2, "Zebra crossing")
     };

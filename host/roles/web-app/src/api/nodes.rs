@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gatewright_control::{NodeCapacityView, NodeStateView, NodeView};
 use gatewright_core::plugin::PluginName;
-use gatewright_core::{NodeId, NodeRole, Timestamp};
+use gatewright_core::{DeviceName, NodeId, NodeRole, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,6 +61,9 @@ pub(crate) struct Node {
     /// What it can give, where it runs sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<Capacity>,
+    /// The devices that sessions can have there, by their CDI names.
+    #[schema(value_type = Vec<String>)]
+    devices: Vec<DeviceName>,
 }
 
 /// What a node can give, and how much of it is promised.
@@ -112,6 +115,7 @@ impl From<NodeView> for Node {
             engine: view.engine,
             runtime: view.runtime,
             capacity: view.capacity.map(Into::into),
+            devices: view.devices,
         }
     }
 }

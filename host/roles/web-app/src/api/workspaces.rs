@@ -3,7 +3,7 @@
 use gatewright_control::{WorkspaceSettingsView, WorkspaceView};
 use gatewright_core::capacity::Resources;
 use gatewright_core::record::Network;
-use gatewright_core::{NodeId, WorkspaceId};
+use gatewright_core::{DeviceName, NodeId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -76,6 +76,9 @@ pub(crate) struct WorkspaceSettings {
     network: Network,
     /// Whether each person's home folder is kept between sessions.
     keep_home: bool,
+    /// The devices that a session of it has, by their CDI names. Others may have them at the same time.
+    #[schema(value_type = Vec<String>)]
+    devices: Vec<DeviceName>,
     /// Whether it can be launched.
     enabled: bool,
     /// Seeded as an example, removable in one click.
@@ -125,6 +128,9 @@ pub(crate) struct WorkspaceWish {
     /// Keep each person's home folder between sessions.
     #[serde(default)]
     keep_home: bool,
+    /// The devices that a session of it has, by their CDI names (`vendor.com/class=name`): 8 at the most, each once.
+    #[serde(default)]
+    devices: Vec<String>,
     /// Whether it can be launched.
     enabled: bool,
 }
@@ -154,6 +160,7 @@ impl From<WorkspaceWish> for gatewright_control::WorkspaceWish {
             },
             network: wish.network,
             keep_home: wish.keep_home,
+            devices: wish.devices,
             enabled: wish.enabled,
         }
     }
@@ -174,6 +181,7 @@ impl From<WorkspaceSettingsView> for WorkspaceSettings {
             shm_bytes: one.resources.shm_bytes,
             network: one.network,
             keep_home: one.keep_home,
+            devices: one.devices,
             enabled: one.enabled,
             example: one.example,
             nodes: view

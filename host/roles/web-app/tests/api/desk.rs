@@ -53,6 +53,7 @@ impl Desk {
             degraded: None,
             images: vec!["gatewright/terminal:dev".into(), "gatewright/desktop:dev".into()],
             labels: [].into(),
+            devices: vec!["vendor.example/probe=one".parse().unwrap()],
         }
     }
 }

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use gatewright_core::DeviceName;
 use serde::Serialize;
 
-use crate::guard::body::{labels, limit};
+use super::ApiVersion;
+use crate::guard::body::{devices, labels, limit};
 use crate::guard::fields::Fields;
 use crate::guard::{CreateRules, Guard, HOME_MOUNT, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
 
+/// What Docker calls devices that have CDI names.
+const CDI: &str = "cdi";
+
 /// What the engine is told. Whatever is not in here keeps the engine's default, which is the safe one: seccomp and
-/// AppArmor profile, masked and read-only paths, no devices, no volumes from others, no shared namespace.
+/// AppArmor profile, masked and read-only paths, no devices but the session's, no volumes from others, no shared namespace.
 ///
 /// What is set although it is the default is set so that a reader of the engine's log need not know the defaults.
 #[derive(Debug, Serialize)]
@@ -45,6 +50,8 @@ struct HostConfig<'a> {
     cap_drop: [&'static str; 1],
     security_opt: [&'static str; 1],
     devices: [&'static str; 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_requests: Option<[DeviceRequest<'a>; 1]>,
     oom_kill_disable: bool,
     publish_all_ports: bool,
     auto_remove: bool,
@@ -62,6 +69,15 @@ struct Mount<'a> {
     target: &'static str,
     read_only: bool,
     bind_options: BindOptions,
+}
+
+/// Devices that the engine finds by their CDI names.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeviceRequest<'a> {
+    driver: &'static str,
+    #[serde(rename = "DeviceIDs")]
+    device_ids: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,7 +100,7 @@ struct LogConfig {
 }
 
 /// Reads what a plugin asked for and builds the engine's body. The caller finishes `fields`.
-pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> Result<String, Refusal> {
+pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard, api: ApiVersion) -> Result<String, Refusal> {
     fields.only("Image", &[&rules.image])?;
     fields.only("Hostname", &[&rules.hostname])?;
     fields.only("User", &["1000", "1000:1000"])?;
@@ -96,7 +112,7 @@ pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> 
         return Err(fields.bad("StopTimeout", "more than 60 seconds"));
     }
     let mut host = fields.object("HostConfig")?.ok_or_else(|| fields.bad("HostConfig", "is missing"))?;
-    let host_config = host_config(&mut host, rules)?;
+    let host_config = host_config(&mut host, rules, api)?;
     host.finish()?;
     let create = Create {
         image: &rules.image,
@@ -110,7 +126,7 @@ pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard) -> 
     serde_json::to_string(&create).map_err(|_| Refusal::Body("can't be built"))
 }
 
-fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConfig<'a>, Refusal> {
+fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules, api: ApiVersion) -> Result<HostConfig<'a>, Refusal> {
     let most = &rules.resources;
     let memory = limit(host, "Memory", most.memory_bytes)?;
     let nano_cpus = limit(host, "NanoCpus", u64::from(most.cpu_millicores) * 1_000_000)?;
@@ -120,6 +136,7 @@ fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConf
         return Err(host.bad("MemorySwap", "not the same as Memory"));
     }
     session_mount(host, rules)?;
+    session_devices(host, rules, api)?;
     what_holds_anyway(host)?;
     Ok(HostConfig {
         memory,
@@ -138,6 +155,12 @@ fn host_config<'a>(host: &mut Fields, rules: &'a CreateRules) -> Result<HostConf
         cap_drop: ["ALL"],
         security_opt: ["no-new-privileges"],
         devices: [],
+        device_requests: (!rules.devices.is_empty()).then(|| {
+            [DeviceRequest {
+                driver: CDI,
+                device_ids: rules.devices.iter().map(DeviceName::as_str).collect(),
+            }]
+        }),
         oom_kill_disable: false,
         publish_all_ports: false,
         auto_remove: false,
@@ -191,6 +214,23 @@ fn session_mount(host: &mut Fields, rules: &CreateRules) -> Result<(), Refusal> 
     } else {
         Err(host.bad("Mounts", "not exactly the session's folder"))
     }
+}
+
+/// The session's devices, by name. `Count`, `Capabilities` and `Options` are for drivers that choose devices by themselves.
+fn session_devices(host: &mut Fields, rules: &CreateRules, api: ApiVersion) -> Result<(), Refusal> {
+    let mut asked = Vec::new();
+    for mut request in host.objects("DeviceRequests")? {
+        if request.text("Driver")?.as_deref() != Some(CDI) {
+            return Err(host.bad("DeviceRequests", "not of the driver cdi"));
+        }
+        asked.extend(request.texts("DeviceIDs")?);
+        request.finish()?;
+    }
+    // An older engine takes the driver's name for that of another one, or does not know the field.
+    if !asked.is_empty() && api < ApiVersion::CDI {
+        return Err(host.bad("DeviceRequests", "more than the engine's version can"));
+    }
+    devices(host, "DeviceRequests", asked, rules)
 }
 
 /// Fields that a careful plugin sets to what the guard sets in any case. Other values are refused, so that nobody

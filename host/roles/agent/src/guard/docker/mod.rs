@@ -25,7 +25,7 @@ pub(super) fn check(guard: &Guard, api: ApiVersion, scope: &Scope, known: &Known
     request::check_headers(asked)?;
     let target = Target::parse(asked.target)?;
     let operation = operation::parse(guard, scope, known, method, target)?;
-    let body = body(&operation, scope, asked, |fields, rules| create::build(fields, rules, guard))?;
+    let body = body(&operation, scope, asked, |fields, rules| create::build(fields, rules, guard, api))?;
     Ok(Approved {
         method: operation.method(method),
         target: operation::target(&operation, api),

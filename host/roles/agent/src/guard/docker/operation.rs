@@ -15,6 +15,8 @@ pub struct ApiVersion(u16);
 impl ApiVersion {
     /// The oldest that has all that the guard builds: Docker 20.10.
     pub const OLDEST: Self = Self(41);
+    /// The first that gives devices by their CDI names: Docker 25.
+    pub const CDI: Self = Self(44);
     /// The newest that the guard's requests were checked against the documentation of.
     pub const NEWEST: Self = Self(51);
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::User;
-use crate::guard::body::{labels, limit};
+use crate::guard::body::{devices, labels, limit};
 use crate::guard::fields::Fields;
 use crate::guard::operation::container_name;
 use crate::guard::{CreateRules, Guard, HOME_MOUNT, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
@@ -14,7 +14,7 @@ use crate::guard::{CreateRules, Guard, HOME_MOUNT, RESOLV_CONF, Refusal, SESSION
 const CPU_PERIOD: u64 = 100_000;
 
 /// What the engine is told. Whatever is not in here keeps the engine's default, which is the safe one: seccomp and
-/// AppArmor profile, masked paths, no devices, no pod, no shared namespace.
+/// AppArmor profile, masked paths, no devices but the session's, no pod, no shared namespace.
 ///
 /// What is set although it is the default is set so that a reader of the engine's log need not know the defaults, and
 /// so that an operator's `containers.conf` does not change it.
@@ -38,7 +38,7 @@ struct SpecGenerator<'a> {
     cap_add: [&'static str; 0],
     cap_drop: [&'static str; 1],
     no_new_privileges: bool,
-    devices: [&'static str; 0],
+    devices: Vec<Device<'a>>,
     volumes: [&'static str; 0],
     shm_size: u64,
     mounts: Vec<Mount<'a>>,
@@ -70,6 +70,12 @@ struct Mount<'a> {
     source: &'a str,
     destination: &'static str,
     options: [&'static str; 4],
+}
+
+/// A device by its CDI name. The same field takes paths of device nodes, which no such name is.
+#[derive(Debug, Serialize)]
+struct Device<'a> {
+    path: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +129,7 @@ pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard, use
     let shm_size = limit(fields, "shm_size", rules.resources.shm_bytes)?;
     let resource_limits = resources(fields, rules)?;
     session_mount(fields, rules)?;
+    session_devices(fields, rules)?;
     what_holds_anyway(fields)?;
     let generator = SpecGenerator {
         name,
@@ -144,7 +151,7 @@ pub(super) fn build(fields: &mut Fields, rules: &CreateRules, guard: &Guard, use
         cap_add: [],
         cap_drop: ["all"],
         no_new_privileges: true,
-        devices: [],
+        devices: rules.devices.iter().map(|name| Device { path: name.as_str() }).collect(),
         volumes: [],
         shm_size,
         mounts: mounts(rules),
@@ -236,6 +243,16 @@ fn session_mount(fields: &mut Fields, rules: &CreateRules) -> Result<(), Refusal
     } else {
         Err(fields.bad("mounts", "not exactly the session's folder"))
     }
+}
+
+/// The session's devices, by name and without anything else about them.
+fn session_devices(fields: &mut Fields, rules: &CreateRules) -> Result<(), Refusal> {
+    let mut asked = Vec::new();
+    for mut device in fields.objects("devices")? {
+        asked.push(device.text("path")?.unwrap_or_default());
+        device.finish()?;
+    }
+    devices(fields, "devices", asked, rules)
 }
 
 /// Fields that a careful plugin sets to what the guard sets in any case. Other values are refused, so that nobody

@@ -213,3 +213,76 @@ fn a_kept_home_is_mounted_by_the_guard_alone() {
     body["HostConfig"]["Binds"] = json!(["/data/homes/8:/home/user"]);
     assert!(create(&body).is_err());
 }
+
+#[test]
+fn a_session_has_its_devices_and_no_other() {
+    let rules = CreateRules {
+        devices: vec!["vendor.example/probe=one".parse().unwrap(), "nvidia.com/gpu=all".parse().unwrap()],
+        ..rules()
+    };
+    let scope = Scope::Create(Box::new(rules));
+    let asked = |api: &str, requests: Value| {
+        let mut body = sensible();
+        body["HostConfig"]["DeviceRequests"] = requests;
+        let body = body.to_string();
+        let guard = Guard {
+            dialect: Dialect::Docker(ApiVersion::negotiate(api).unwrap()),
+            ..guard()
+        };
+        let request = Request {
+            method: "POST",
+            target: "/containers/create",
+            headers: &[],
+            body: body.as_bytes(),
+        };
+        let made = guard.check(&scope, &known(), &request)?;
+        Ok::<Value, Refusal>(serde_json::from_str(&made.body.unwrap()).unwrap())
+    };
+    let cdi = |names: &[&str]| json!({"Driver": "cdi", "DeviceIDs": names});
+    let (one, all) = ("vendor.example/probe=one", "nvidia.com/gpu=all");
+    // In the session's order, whatever the plugin's was, and as one request.
+    for requests in [
+        json!([cdi(&[one, all])]),
+        json!([cdi(&[all, one])]),
+        json!([cdi(&[all]), cdi(&[one])]),
+    ] {
+        let mut made = asked("1.44", requests).unwrap();
+        let devices = made["HostConfig"].as_object_mut().unwrap().remove("DeviceRequests");
+        assert_eq!(devices, Some(json!([cdi(&[one, all])])));
+        holds(&made);
+    }
+    let more = |name: &str, value: Value| {
+        let mut request = cdi(&[one, all]);
+        request[name] = value;
+        json!([request])
+    };
+    for (requests, named) in [
+        (json!([]), "HostConfig.DeviceRequests"),
+        (json!(null), "HostConfig.DeviceRequests"),
+        (json!([cdi(&[one])]), "HostConfig.DeviceRequests"),
+        (json!([cdi(&[one, one])]), "HostConfig.DeviceRequests"),
+        (json!([cdi(&[one, all, "nvidia.com/gpu=1"])]), "HostConfig.DeviceRequests"),
+        (json!([cdi(&[one, "/dev/sda"])]), "HostConfig.DeviceRequests"),
+        (json!([cdi(&[one, all]), cdi(&[one])]), "HostConfig.DeviceRequests"),
+        (json!([cdi(&[one, all]), {"Count": -1}]), "HostConfig.DeviceRequests"),
+        (json!([{"DeviceIDs": [one, all]}]), "HostConfig.DeviceRequests"),
+        (json!([{"Driver": "nvidia", "DeviceIDs": [one, all]}]), "HostConfig.DeviceRequests"),
+        (more("Count", json!(-1)), "HostConfig.DeviceRequests.Count"),
+        (more("Capabilities", json!([["gpu"]])), "HostConfig.DeviceRequests.Capabilities"),
+        (more("Options", json!({"a": "b"})), "HostConfig.DeviceRequests.Options"),
+    ] {
+        match asked("1.44", requests.clone()) {
+            Err(Refusal::Value { field, .. } | Refusal::Field(field)) => assert_eq!(field, named, "{requests}"),
+            other => panic!("{requests}: {other:?}"),
+        }
+    }
+    // An engine that does not know such names is not asked.
+    for api in ["1.41", "1.43"] {
+        assert!(asked(api, json!([cdi(&[one, all])])).is_err(), "{api}");
+    }
+    // A session without devices gets none, even one that others have.
+    let mut body = sensible();
+    body["HostConfig"]["DeviceRequests"] = json!([cdi(&[one])]);
+    assert!(create(&body).is_err());
+    assert_eq!(create(&sensible()).unwrap()["HostConfig"].get("DeviceRequests"), None);
+}

@@ -48,6 +48,7 @@ fn rules() -> CreateRules {
         folder: FOLDER.into(),
         resolv_conf: None,
         home: None,
+        devices: Vec::new(),
     }
 }
 

@@ -76,6 +76,7 @@ fn some_field() -> impl Strategy<Value = String> {
         "Binds",
         "Mounts",
         "Devices",
+        "DeviceRequests",
         "SecurityOpt",
         "NetworkMode",
         "PidMode",

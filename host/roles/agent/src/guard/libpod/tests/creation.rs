@@ -224,3 +224,51 @@ fn a_kept_home_is_mounted_by_the_guard_alone() {
     body["mounts"] = json!([{"type": "bind", "source": "/data/homes/8", "destination": "/home/user"}]);
     assert!(create(&body).is_err());
 }
+
+#[test]
+fn a_session_has_its_devices_and_no_other() {
+    let rules = CreateRules {
+        devices: vec!["vendor.example/probe=one".parse().unwrap(), "nvidia.com/gpu=all".parse().unwrap()],
+        ..rules()
+    };
+    let scope = Scope::Create(Box::new(rules));
+    let asked = |devices: Value| {
+        let mut body = sensible();
+        body["devices"] = devices;
+        let body = body.to_string();
+        let made = ask(&scope, "POST", "/v4.0.0/libpod/containers/create", body.as_bytes())?;
+        Ok::<Value, Refusal>(serde_json::from_str(&made.body.unwrap()).unwrap())
+    };
+    let (one, all) = (json!({"path": "vendor.example/probe=one"}), json!({"path": "nvidia.com/gpu=all"}));
+    // In the session's order, whatever the plugin's was.
+    let mut made = asked(json!([all, one])).unwrap();
+    assert_eq!(made["devices"], json!([one, all]));
+    made["devices"] = json!([]);
+    holds(&made);
+    for (devices, named) in [
+        (json!([]), "devices"),
+        (json!(null), "devices"),
+        (json!([one]), "devices"),
+        (json!([one, one]), "devices"),
+        (json!([one, all, all]), "devices"),
+        (json!([one, all, {"path": "nvidia.com/gpu=1"}]), "devices"),
+        (json!([one, {"path": "nvidia.com/gpu=1"}]), "devices"),
+        (json!([one, all, {"path": "/dev/sda"}]), "devices"),
+        (json!([one, {"path": "/dev/sda"}]), "devices"),
+        (json!([one, {"path": "nvidia.com/gpu=all:/dev/x:rwm"}]), "devices"),
+        (json!([one, all, {}]), "devices"),
+        (json!([one, {"path": "nvidia.com/gpu=all", "major": 8}]), "devices.major"),
+        (json!([one, {"path": "nvidia.com/gpu=all", "type": "b"}]), "devices.type"),
+        (json!([one, {"path": "nvidia.com/gpu=all", "fileMode": 511}]), "devices.fileMode"),
+        (json!(["vendor.example/probe=one", "nvidia.com/gpu=all"]), "devices"),
+    ] {
+        match asked(devices.clone()) {
+            Err(Refusal::Value { field, .. } | Refusal::Field(field)) => assert_eq!(field, named, "{devices}"),
+            other => panic!("{devices}: {other:?}"),
+        }
+    }
+    // A session without devices gets none, even one that others have.
+    let mut body = sensible();
+    body["devices"] = json!([one]);
+    assert!(create(&body).is_err());
+}
