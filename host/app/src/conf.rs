@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::limit_conf::LimitFile;
 use crate::network_conf::NetworkFile;
 
 /// The runtime plugins that come with the product.
@@ -96,6 +97,8 @@ pub struct AgentFile {
     /// The folder where the engine keeps images and containers, whose disk is looked at as well as that of the data folder.
     /// Default `/var/lib/docker` where it is there.
     pub engine_data_dir: Option<PathBuf>,
+    /// Limits that sessions may run without where the engine can't enforce them: `cpu`, `memory`, `pids`. Default: none.
+    pub accept_unenforced: BTreeSet<LimitFile>,
     /// A network for sessions. Default: none, on which workspaces that need one are not launched here.
     pub network: Option<NetworkFile>,
     /// Labels for placement.
@@ -268,6 +271,8 @@ pub struct AgentConf {
     pub disk_reserve_bytes: u64,
     /// Where the engine keeps its data.
     pub engine_data_dir: Option<PathBuf>,
+    /// Limits that sessions may run without.
+    pub accept_unenforced: BTreeSet<LimitFile>,
     /// How sessions reach the Internet.
     #[serde(serialize_with = "crate::network_conf::shown")]
     pub network: Option<NetworkConfig>,
@@ -449,6 +454,7 @@ impl AgentConf {
                 let usual = PathBuf::from("/var/lib/docker");
                 usual.is_dir().then_some(usual)
             }),
+            accept_unenforced: file.accept_unenforced,
             network: file.network.map(NetworkFile::checked).transpose()?,
             labels: file.labels,
         })
@@ -575,6 +581,7 @@ mod tests {
             ("[dedicated_proxy]\npublic_url = 'https://x/path'", "public_url"),
             ("[tls]\ncertificate_file = 'a'", "go together"),
             ("[agent]\nengine = 'tcp://1.2.3.4:5'", "unix://"),
+            ("[agent]\naccept_unenforced = ['shm']", "shm"),
             ("[agent]\ncpu_overcommit = 0.0", "cpu_overcommit"),
             ("[grants.'No Name']", "No Name"),
             ("[limits]\nclipboard_max_bytes = 1", "clipboard_max_bytes"),

@@ -10,6 +10,7 @@ mod data_dir;
 mod first_login;
 mod here;
 mod join;
+mod limit_conf;
 mod links;
 mod logging;
 mod network_conf;

@@ -339,6 +339,7 @@ pub(crate) fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> Age
         },
         max_sessions: conf.agent.max_sessions,
         cpu_overcommit: conf.agent.cpu_overcommit,
+        accept_unenforced: conf.agent.accept_unenforced.iter().copied().map(Into::into).collect(),
         network: conf.agent.network.clone(),
         labels: conf.agent.labels.clone(),
         heartbeat: HEARTBEAT,
