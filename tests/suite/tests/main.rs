@@ -14,6 +14,7 @@ mod hostile_guests;
 mod images;
 mod limits;
 mod pause;
+mod rootless;
 mod saga;
 mod swap;
 mod toy_engine;

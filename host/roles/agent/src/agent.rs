@@ -178,6 +178,10 @@ fn open_network(config: &AgentConfig) -> Result<Network, String> {
     if matches!(config.language, EngineLanguage::Other(_)) {
         return Err("this node gives sessions no network: its engine is not guarded".into());
     }
+    if !rustix::process::geteuid().is_root() {
+        warn!("Sessions get no network: that takes root, and the agent runs as an ordinary user");
+        return Err("this node gives sessions no network: that takes root, and its agent runs as an ordinary user".into());
+    }
     Network::open(network, &config.deployment, &config.data_dir).map_err(|error| {
         warn!(%error, "Sessions get no network");
         format!("this node gives sessions no network: {error}")
