@@ -73,4 +73,23 @@ mod tests {
         child.wait().unwrap();
         assert!(end(0, "").is_err());
     }
+
+    #[test]
+    fn a_monitor_is_known_by_its_containers_id() {
+        let container = "a".repeat(64);
+        let script = "sleep 1000 & echo $!; wait";
+        let mut monitor = std::process::Command::new("sh")
+            .args(["-c", script, "-c", &container])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(monitor.stdout.take().unwrap()), &mut said).unwrap();
+        let program = Pid::from_raw(said.trim().parse().unwrap()).unwrap();
+        assert!(is_monitored(program, &container));
+        assert!(!is_monitored(program, &"b".repeat(64)));
+        assert!(!is_monitored(program, &"a".repeat(63)));
+        rustix::process::kill_process(program, Signal::KILL).unwrap();
+        monitor.wait().unwrap();
+    }
 }
