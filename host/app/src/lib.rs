@@ -3,6 +3,7 @@
 //! The binary calls [`run`]; the whole-stack tests call it too, with hooks in the session saga.
 #![forbid(unsafe_code)]
 
+pub mod agent_conf;
 mod apart;
 pub mod cli;
 pub mod conf;

@@ -20,7 +20,8 @@ use gatewright_web_app::{WebApp, WebAppConf};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::conf::{Conf, DialectFile};
+use crate::agent_conf::DialectFile;
+use crate::conf::Conf;
 use crate::data_dir::DataDir;
 use crate::here::{Here, Serving};
 use crate::welcome::{Authority, Welcome};
@@ -339,6 +340,7 @@ pub(crate) fn agent_config(conf: &Conf, node: NodeId, deployment: String) -> Age
         },
         max_sessions: conf.agent.max_sessions,
         cpu_overcommit: conf.agent.cpu_overcommit,
+        accept_unenforced: conf.agent.accept_unenforced.iter().copied().map(Into::into).collect(),
         network: conf.agent.network.clone(),
         devices: conf.agent.devices.clone(),
         labels: conf.agent.labels.clone(),

@@ -13,6 +13,7 @@ mod person;
 mod process;
 mod product;
 mod root;
+mod rootless;
 mod toy_engine;
 
 pub use desktop::{Closed, Desktop, Heard, Socket};
@@ -23,4 +24,5 @@ pub use home::{Home, Layout};
 pub use person::Person;
 pub use product::{Hook, Product};
 pub use root::root_command;
+pub use rootless::RootlessPodman;
 pub use toy_engine::ToyEngine;

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::apart::{DRIVER, Processes, Start};
 use crate::process::Process;
-use crate::{Engine, EngineKind, Entrance, Home, Layout, Person};
+use crate::{Engine, EngineKind, Entrance, Home, Layout, Person, RootlessPodman};
 
 /// The file in a home that says more than the command line: which engine.
 const CONFIGURATION: &str = "gatewright.toml";
@@ -93,6 +93,32 @@ impl Product {
         let home = Arc::new(Home::of(Layout::Together).await?);
         std::fs::write(home.path().join(CONFIGURATION), configuration)?;
         Self::start_program_on(&binary()?, home, Engine::connect().await?, None, &[]).await
+    }
+
+    /// Starts in an empty home, in one process, as an ordinary user with that user's engine and this configuration file.
+    pub async fn start_as(user: &RootlessPodman, configuration: &str) -> anyhow::Result<Self> {
+        let home = Arc::new(Home::of(Layout::Together).await?);
+        let conf = home.path().join(CONFIGURATION);
+        std::fs::write(&conf, configuration)?;
+        for path in [home.path(), &conf] {
+            user.give(path)?;
+        }
+        // Where this person builds may be closed to the user.
+        let mut command = user.command(user.copy(&binary()?)?, ["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command
+            .arg(home.path())
+            .env("GATEWRIGHT_GUESTS_DIR", user.copy(&guests_dir()?)?)
+            .env("GATEWRIGHT_CONFIG", conf);
+        let process = Process::start(command.into(), "the product", home.path(), "└").await?;
+        let origin = process.origin.clone().context("the box names no address")?;
+        let (entrance, passwords) = (Entrance::new(origin, home.path())?, passwords(home.path())?);
+        Ok(Self {
+            running: Running::Together(process),
+            home,
+            engine: Engine::connect().await?,
+            entrance,
+            passwords,
+        })
     }
 
     /// Starts another build of the product, which knows no hooks, in an empty home.

@@ -15,6 +15,7 @@ mod hostile_guests;
 mod images;
 mod limits;
 mod pause;
+mod rootless;
 mod saga;
 mod swap;
 mod toy_engine;

@@ -21,14 +21,14 @@ use crate::calls::Calls;
 use crate::config::{AgentConfig, EngineLanguage};
 use crate::endpoint::GuardedEngine;
 use crate::engine::Engine;
+use crate::engine_user;
 use crate::fences::Fences;
 use crate::files;
 use crate::folder::{FolderError, Folders};
-use crate::guard::WORKSPACE_UID;
 use crate::homes::Homes;
 use crate::network::Network;
 use crate::pulls::Pulls;
-use crate::status::Watcher;
+use crate::status::{self, Watcher};
 use crate::streams;
 use crate::turns::Turns;
 
@@ -86,9 +86,17 @@ impl Agent {
         if !config.has_valid_deployment() {
             return Err(OpenError::Deployment);
         }
+        if !config.accept_unenforced.is_empty() {
+            let limits = status::names(&config.accept_unenforced);
+            warn!(
+                limits,
+                "Sessions run without these limits where the engine can't enforce them: one of them may take all of the machine"
+            );
+        }
         let config = Arc::new(config);
-        let folders = Folders::open(&config.data_dir, WORKSPACE_UID).map_err(OpenError::Folder)?;
-        let homes = Homes::open(&config.data_dir, WORKSPACE_UID).map_err(OpenError::Folder)?;
+        let owner = engine_user::owner();
+        let folders = Folders::open(&config.data_dir, owner).map_err(OpenError::Folder)?;
+        let homes = Homes::open(&config.data_dir, owner).map_err(OpenError::Folder)?;
         let fences = Fences::open(&config.data_dir).map_err(OpenError::Folder)?;
         let engine = Engine::new(config.engine.clone(), config.language.clone());
         let engine = Arc::new(GuardedEngine::new(engine, config.deployment.clone()));
@@ -169,6 +177,10 @@ fn open_network(config: &AgentConfig) -> Result<Network, String> {
     };
     if matches!(config.language, EngineLanguage::Other(_)) {
         return Err("this node gives sessions no network: its engine is not guarded".into());
+    }
+    if !rustix::process::geteuid().is_root() {
+        warn!("Sessions get no network: that takes root, and the agent runs as an ordinary user");
+        return Err("this node gives sessions no network: that takes root, and its agent runs as an ordinary user".into());
     }
     Network::open(network, &config.deployment, &config.data_dir).map_err(|error| {
         warn!(%error, "Sessions get no network");

@@ -48,6 +48,12 @@ impl Calls {
         self.engine.is_guarded()
     }
 
+    /// Why sessions can't run on this engine, whatever the plugin says of it.
+    pub(crate) async fn unfit(&self) -> Result<Option<String>, AgentError> {
+        let answer = self.engine.unfit().await;
+        answer.map_err(|error| AgentError::Engine { why: error.to_string() })
+    }
+
     fn container_id(&self, text: &str) -> Option<ContainerId> {
         if self.is_guarded() {
             ContainerId::parse(text)

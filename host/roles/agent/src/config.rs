@@ -1,6 +1,6 @@
 //! What an agent is told when it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use gatewright_core::plugin::PluginName;
 use gatewright_core::{DeviceName, NodeId};
 
+use crate::guard::Limit;
 use crate::guard::other::AllowedRequest;
 use crate::network::NetworkConfig;
 
@@ -38,6 +39,8 @@ pub struct AgentConfig {
     pub max_sessions: u32,
     /// How many times each core may be promised, at least 1: desktops idle most of the time.
     pub cpu_overcommit: f64,
+    /// The limits that sessions may run without, where the engine can't enforce them.
+    pub accept_unenforced: BTreeSet<Limit>,
     /// How sessions reach the Internet. None: they get no network here.
     pub network: Option<NetworkConfig>,
     /// The devices that sessions can have here. Nothing is asked of the engine: that it has them is the operator's word.

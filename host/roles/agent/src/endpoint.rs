@@ -17,6 +17,7 @@ use tracing::{Instrument as _, warn};
 
 use crate::config::EngineLanguage;
 use crate::engine::{Engine, Reading};
+use crate::engine_user;
 use crate::guard::{Approved, ContainerId, ExecId, Guard, HOME_LABEL, Known, MAX_PULL_LINE, Operation, Request, Scope};
 use crate::network::Wish;
 use crate::process;
@@ -74,6 +75,11 @@ impl GuardedEngine {
     /// Whether the guard understands what it lets through. Where not, it learns nothing from the engine's answers.
     pub(crate) fn is_guarded(&self) -> bool {
         self.engine.is_guarded()
+    }
+
+    /// Why sessions can't run on this engine.
+    pub(crate) async fn unfit(&self) -> Result<Option<String>, HttpError> {
+        Ok(engine_user::unfit(&self.engine.dialect().await?, self.engine.user().await?))
     }
 
     /// Reads or changes what the guard knows.

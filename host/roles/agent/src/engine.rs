@@ -112,6 +112,17 @@ impl Engine {
         Ok(dialect)
     }
 
+    /// The user whose process answers at the socket, as the kernel knows it.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    pub(crate) async fn user(&self) -> Result<u32, HttpError> {
+        match timeout(CONNECT_LIMIT, UnixStream::connect(&self.socket)).await {
+            Ok(Ok(stream)) => Ok(stream.peer_cred().map_err(|_| HttpError::Unreachable)?.uid()),
+            Ok(Err(_)) | Err(_) => Err(HttpError::Unreachable),
+        }
+    }
+
     /// Sends one request that the guard built and reads the whole answer within `limit`.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Create, start and destroy: the steps of a session on this node, each run in the session's turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tracing::{Instrument as _, info, warn};
 
 use crate::agent::Inner;
 use crate::folder::{FolderError, Folders};
-use crate::guard::{ContainerId, CreateRules};
+use crate::guard::{ContainerId, CreateRules, Limit};
 use crate::turns::Memory;
 
 /// How often the engine is asked to remove a container before the caller has to ask again.
@@ -97,10 +97,10 @@ impl Inner {
                 why: format!("has no {}", DeviceName::list(missing)),
             });
         }
-        self.watcher.can_give(&spec.resources).await?;
+        let unenforced = self.watcher.can_give(&spec.resources).await?;
         self.in_driven_turn(spec.session, fence, |inner, _| async move {
             let session = spec.session;
-            match inner.create_now(spec).await {
+            match inner.create_now(spec, unenforced).await {
                 Ok(id) => {
                     info!(%session, container = %id, "Container made");
                     let container = Some(id);
@@ -119,7 +119,7 @@ impl Inner {
         .await
     }
 
-    async fn create_now(&self, spec: SessionSpec) -> Result<ContainerId, AgentError> {
+    async fn create_now(&self, spec: SessionSpec, unenforced: BTreeSet<Limit>) -> Result<ContainerId, AgentError> {
         let session = spec.session;
         let mut there = self.calls.of_session(session).await?;
         if let Some((id, container)) = there.pop() {
@@ -166,6 +166,7 @@ impl Inner {
                 image: spec.image,
                 hostname: spec.hostname,
                 resources: spec.resources,
+                unenforced,
                 folder: text(&folder)?,
                 resolv_conf,
                 home,

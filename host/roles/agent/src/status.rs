@@ -1,6 +1,6 @@
 //! What the node is and can give, asked of the engine now and then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use gatewright_ports::agent_control::NodeStatus;
 use crate::calls::Calls;
 use crate::config::AgentConfig;
 use crate::disk;
+use crate::guard::Limit;
 use crate::network::Network;
 
 /// How old an answer about the engine may be. A failure is looked at anew each time.
@@ -29,6 +30,8 @@ struct Seen {
     /// The plugin that saw it: another one may see it differently.
     plugin: Option<Digest>,
     capabilities: Option<Capabilities>,
+    /// Why sessions can't run on the engine.
+    unfit: Option<String>,
     images: Vec<String>,
     trouble: Option<AgentError>,
 }
@@ -64,12 +67,7 @@ impl Watcher {
     /// The node's state, at most some seconds old.
     pub(crate) async fn status(&self) -> NodeStatus {
         let seen = self.look().await;
-        let degraded = seen
-            .trouble
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| not_enforced(seen.capabilities.as_ref()?.enforced))
-            .or_else(|| disk::short(&self.config));
+        let degraded = seen.trouble.as_ref().map(ToString::to_string).or_else(|| self.refusal(&seen));
         NodeStatus {
             node: self.config.node,
             name: self.config.name.clone(),
@@ -100,28 +98,44 @@ impl Watcher {
 
     /// The engine as it is shown to administrators. What the guard does not understand says so, whatever the plugin says.
     fn engine_name(&self, capabilities: Option<&Capabilities>) -> String {
-        match capabilities.map(|c| c.engine.as_str()) {
-            Some(engine) if !self.calls.is_guarded() => format!("{engine}{UNGUARDED}"),
-            other => other.unwrap_or_default().to_owned(),
-        }
+        let Some(capabilities) = capabilities else {
+            return String::new();
+        };
+        let guarded = if self.calls.is_guarded() { "" } else { UNGUARDED };
+        let (accepted, _) = not_enforced(capabilities.enforced, &self.config.accept_unenforced);
+        let limits = match names(&accepted) {
+            none if none.is_empty() => none,
+            names => format!(" (no limits of {names})"),
+        };
+        format!("{}{guarded}{limits}", capabilities.engine)
     }
 
-    /// Whether the node can keep the promise of `resources`.
-    pub(crate) async fn can_give(&self, resources: &Resources) -> Result<(), AgentError> {
+    /// Why no session is made on an engine that answers.
+    fn refusal(&self, seen: &Seen) -> Option<String> {
+        let limits = || {
+            let (_, missing) = not_enforced(seen.capabilities.as_ref()?.enforced, &self.config.accept_unenforced);
+            (!missing.is_empty()).then(|| format!("the engine does not enforce limits of {}", missing.join(", ")))
+        };
+        seen.unfit.clone().or_else(limits).or_else(|| disk::short(&self.config))
+    }
+
+    /// Whether the node can keep the promise of `resources`, but for the limits that it gives: those that the engine can't enforce
+    /// and the operator accepts.
+    pub(crate) async fn can_give(&self, resources: &Resources) -> Result<BTreeSet<Limit>, AgentError> {
         let refuse = |why: String| Err(AgentError::NoCapacity { why });
         if resources.cpu_millicores == 0 || resources.memory_bytes == 0 || resources.pids == 0 || resources.shm_bytes == 0 {
             return refuse("a session needs all four limits".into());
         }
         let seen = self.look().await;
-        let Some(capabilities) = seen.capabilities else {
+        let Some(capabilities) = &seen.capabilities else {
             return Err(seen.trouble.unwrap_or(AgentError::Unavailable));
         };
-        match not_enforced(capabilities.enforced).or_else(|| disk::short(&self.config)) {
+        match self.refusal(&seen) {
             Some(why) => refuse(why),
             None if u64::from(resources.cpu_millicores) > capabilities.cpu_millicores => {
                 refuse("a session needs more cores than the machine has".into())
             }
-            None => Ok(()),
+            None => Ok(not_enforced(capabilities.enforced, &self.config.accept_unenforced).0),
         }
     }
 
@@ -142,13 +156,15 @@ impl Watcher {
         let plugin = self.plugin();
         let answered = async {
             self.calls.health().await?;
-            Ok((self.calls.capabilities().await?, self.calls.images().await?))
+            let unfit = self.calls.unfit().await?;
+            Ok((self.calls.capabilities().await?, unfit, self.calls.images().await?))
         };
         let seen = match answered.await {
-            Ok((capabilities, images)) => Seen {
+            Ok((capabilities, unfit, images)) => Seen {
                 at: Instant::now(),
                 plugin,
                 capabilities: Some(capabilities),
+                unfit,
                 images,
                 trouble: None,
             },
@@ -157,6 +173,7 @@ impl Watcher {
                 at: Instant::now(),
                 plugin,
                 capabilities: before.as_ref().and_then(|seen| seen.capabilities.clone()),
+                unfit: before.as_ref().and_then(|seen| seen.unfit.clone()),
                 images: before.map(|seen| seen.images).unwrap_or_default(),
                 trouble: Some(trouble),
             },
@@ -181,18 +198,26 @@ impl Watcher {
     }
 }
 
-/// The limits that the engine ignores: the platform promises all four, so it must not run sessions there.
-fn not_enforced(enforced: EnforcedLimits) -> Option<String> {
-    let missing: Vec<&str> = [
-        (enforced.cpu, "processor time"),
-        (enforced.memory, "memory"),
-        (enforced.pids, "processes"),
-        (enforced.shm, "shared memory"),
+/// The limits that the engine ignores: those that the operator accepts, and the names of the others. The platform promises
+/// all four, so with one of the others no session runs there.
+fn not_enforced(enforced: EnforcedLimits, accepted: &BTreeSet<Limit>) -> (BTreeSet<Limit>, Vec<&'static str>) {
+    let ignored = [
+        (enforced.cpu, Limit::Cpu),
+        (enforced.memory, Limit::Memory),
+        (enforced.pids, Limit::Pids),
     ]
     .into_iter()
-    .filter_map(|(enforced, name)| (!enforced).then_some(name))
-    .collect();
-    (!missing.is_empty()).then(|| format!("the engine does not enforce limits of {}", missing.join(", ")))
+    .filter_map(|(enforced, limit)| (!enforced).then_some(limit));
+    let (ignored, refused): (BTreeSet<Limit>, BTreeSet<Limit>) = ignored.partition(|limit| accepted.contains(limit));
+    // A file system's size: no kernel is without it, so nobody may do without it.
+    let shm = (!enforced.shm).then_some("shared memory");
+    (ignored, refused.into_iter().map(Limit::name).chain(shm).collect())
+}
+
+/// `memory, processes`
+pub(crate) fn names(limits: &BTreeSet<Limit>) -> String {
+    let names: Vec<&str> = limits.iter().map(|limit| limit.name()).collect();
+    names.join(", ")
 }
 
 fn allocatable(config: &AgentConfig, capabilities: Option<&Capabilities>) -> Allocatable {
@@ -206,5 +231,40 @@ fn allocatable(config: &AgentConfig, capabilities: Option<&Capabilities>) -> All
         cpu_millicores: cores.saturating_mul(percent) / 100,
         memory_bytes: memory.saturating_sub(config.reserve.memory_bytes),
         sessions: config.max_sessions,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_operator_accepts_may_be_missing() {
+        let nothing = EnforcedLimits {
+            cpu: false,
+            memory: false,
+            pids: false,
+            shm: false,
+        };
+        let all = EnforcedLimits {
+            cpu: true,
+            memory: true,
+            pids: true,
+            shm: true,
+        };
+        let accepted = BTreeSet::from([Limit::Memory, Limit::Pids]);
+        assert_eq!(
+            not_enforced(nothing, &BTreeSet::new()),
+            (BTreeSet::new(), vec!["processor time", "memory", "processes", "shared memory"])
+        );
+        assert_eq!(
+            not_enforced(nothing, &accepted),
+            (accepted.clone(), vec!["processor time", "shared memory"])
+        );
+        // What can be enforced is.
+        let pids = EnforcedLimits { pids: false, ..all };
+        assert_eq!(not_enforced(pids, &accepted), (BTreeSet::from([Limit::Pids]), vec![]));
+        assert_eq!(not_enforced(all, &accepted), (BTreeSet::new(), vec![]));
+        assert_eq!(names(&accepted), "memory, processes");
     }
 }

@@ -2,6 +2,8 @@
 //! that is made has no privilege.
 #![no_main]
 
+use std::collections::BTreeSet;
+
 use arbitrary::Arbitrary;
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
@@ -37,6 +39,7 @@ fuzz_target!(|input: Input<'_>| {
         hostname: "desk".into(),
         resources: Resources { cpu_millicores: 1000, memory_bytes: 1 << 30, pids: 100, shm_bytes: 1 << 20 },
         folder: "/f".into(),
+        unenforced: BTreeSet::new(),
         resolv_conf: None,
         home: None,
         devices: Vec::new(),

@@ -16,6 +16,7 @@ mod exec;
 mod fields;
 mod known;
 pub mod libpod;
+mod limits;
 mod operation;
 pub mod other;
 mod pull;
@@ -23,6 +24,7 @@ mod refusal;
 mod request;
 mod target;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gatewright_core::capacity::Resources;
@@ -31,6 +33,7 @@ use gatewright_core::{DeviceName, SessionId};
 
 pub use exec::{Cut, Exec, ExecId, ExecRules};
 pub use known::{ContainerId, Known};
+pub use limits::Limit;
 pub use operation::{Operation, Signal};
 pub use refusal::Refusal;
 pub use request::{Method, Request};
@@ -100,6 +103,9 @@ pub struct CreateRules {
     pub hostname: String,
     /// Upper limits, all of them.
     pub resources: Resources,
+    /// Those of them that the engine is not asked for, since it can't enforce them and the operator accepts that. Podman alone
+    /// may fail over a limit that it can't enforce; Docker leaves it out by itself.
+    pub unenforced: BTreeSet<Limit>,
     /// The session's folder on the engine's host: the only mount that a plugin asks for, at [`SESSION_MOUNT`].
     pub folder: String,
     /// For a session with a network: the file on the engine's host with its name servers, mounted read-only at [`RESOLV_CONF`].

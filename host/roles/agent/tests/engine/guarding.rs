@@ -1,5 +1,7 @@
 //! What a plugin that means ill gets from the endpoint, before a real engine.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use gatewright_agent::guard::{CreateRules, Scope};
@@ -30,6 +32,7 @@ fn creating(session: SessionId, folder: &str) -> Scope {
         hostname: "desk".into(),
         resources: spec(session).resources,
         folder: folder.into(),
+        unenforced: BTreeSet::new(),
         resolv_conf: None,
         home: None,
         devices: Vec::new(),

@@ -1,6 +1,6 @@
 //! What the tests share: an agent over a real engine, with a deployment of its own, and a witness.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -169,6 +169,7 @@ fn config(dir: &TempDir, kind: Kind, deployment: &str, engine: &Path) -> AgentCo
         },
         max_sessions: 8,
         cpu_overcommit: 2.5,
+        accept_unenforced: BTreeSet::new(),
         network: None,
         devices: Vec::new(),
         labels: BTreeMap::from([("room".to_owned(), "cellar".to_owned())]),

@@ -8,7 +8,7 @@ use super::User;
 use crate::guard::body::{devices, labels, limit};
 use crate::guard::fields::Fields;
 use crate::guard::operation::container_name;
-use crate::guard::{CreateRules, Guard, HOME_MOUNT, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
+use crate::guard::{CreateRules, Guard, HOME_MOUNT, Limit, RESOLV_CONF, Refusal, SESSION_MOUNT, WORKSPACE_UID};
 
 /// The period over which processor time is counted out, in microseconds: the kernel's default, and the only one.
 const CPU_PERIOD: u64 = 100_000;
@@ -80,9 +80,12 @@ struct Device<'a> {
 
 #[derive(Debug, Serialize)]
 struct Resources {
-    memory: Memory,
-    cpu: Cpu,
-    pids: Pids,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<Memory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<Cpu>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pids: Option<Pids>,
 }
 
 #[derive(Debug, Serialize)]
@@ -195,13 +198,14 @@ fn resources(fields: &mut Fields, rules: &CreateRules) -> Result<Resources, Refu
     let pids_limit = limit(&mut pids, "limit", u64::from(most.pids))?;
     pids.finish()?;
     limits.finish()?;
+    let enforced = |limit| !rules.unenforced.contains(&limit);
     Ok(Resources {
-        memory: Memory {
+        memory: enforced(Limit::Memory).then_some(Memory {
             limit: memory_limit,
             swap: memory_limit,
-        },
-        cpu: Cpu { quota, period: CPU_PERIOD },
-        pids: Pids { limit: pids_limit },
+        }),
+        cpu: enforced(Limit::Cpu).then_some(Cpu { quota, period: CPU_PERIOD }),
+        pids: enforced(Limit::Pids).then_some(Pids { limit: pids_limit }),
     })
 }
 

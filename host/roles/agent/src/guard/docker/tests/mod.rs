@@ -7,6 +7,8 @@ mod creation;
 mod properties;
 mod pulling;
 
+use std::collections::BTreeSet;
+
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
 use serde_json::{Value, json};
@@ -46,6 +48,7 @@ fn rules() -> CreateRules {
             shm_bytes: 64 << 20,
         },
         folder: FOLDER.into(),
+        unenforced: BTreeSet::new(),
         resolv_conf: None,
         home: None,
         devices: Vec::new(),

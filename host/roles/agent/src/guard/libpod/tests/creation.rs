@@ -37,6 +37,27 @@ fn an_ordinary_users_engine_maps_that_user() {
     holds(&made);
 }
 
+/// The plugin asks for all of them in any case: which are left out is the operator's choice.
+#[test]
+fn a_limit_that_can_not_be_enforced_is_not_asked_for_where_that_is_accepted() {
+    for (limit, field) in [(Limit::Cpu, "cpu"), (Limit::Memory, "memory"), (Limit::Pids, "pids")] {
+        let rules = CreateRules {
+            unenforced: BTreeSet::from([limit]),
+            ..rules()
+        };
+        let (scope, path) = (Scope::Create(Box::new(rules)), "/v4.0.0/libpod/containers/create");
+        let made = ask(&scope, "POST", path, sensible().to_string().as_bytes()).unwrap();
+        let mut made: Value = serde_json::from_str(&made.body.unwrap()).unwrap();
+        let all = create(&sensible()).unwrap()["resource_limits"].clone();
+        assert!(made["resource_limits"].get(field).is_none());
+        made["resource_limits"][field] = all[field].clone();
+        holds(&made);
+        let mut body = sensible();
+        body["resource_limits"].as_object_mut().unwrap().remove(field);
+        assert!(ask(&scope, "POST", path, body.to_string().as_bytes()).is_err());
+    }
+}
+
 #[test]
 fn privileges_are_refused_by_name() {
     let mount = |more: Value| {

@@ -7,13 +7,15 @@ mod creation;
 mod properties;
 mod pulling;
 
+use std::collections::BTreeSet;
+
 use gatewright_core::SessionId;
 use gatewright_core::capacity::Resources;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::guard::{ContainerId, CreateRules, Dialect, Operation, UnexpectedAnswer};
+use crate::guard::{ContainerId, CreateRules, Dialect, Limit, Operation, UnexpectedAnswer};
 
 const FOLDER: &str = "/var/lib/gatewright/sessions/x";
 const IMAGE: &str = "gatewright/terminal:dev";
@@ -45,6 +47,7 @@ fn rules() -> CreateRules {
             shm_bytes: 64 << 20,
         },
         folder: FOLDER.into(),
+        unenforced: BTreeSet::new(),
         resolv_conf: None,
         home: None,
         devices: Vec::new(),
