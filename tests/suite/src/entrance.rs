@@ -43,6 +43,8 @@ impl Entrance {
             .with_no_client_auth();
         let http = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(&ca)?])
+            // What an answer leads to is for whoever asked.
+            .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
             origin,

@@ -58,6 +58,31 @@ impl Person {
         }
     }
 
+    /// A code with which this person goes on at another edge.
+    pub async fn handover(&self) -> anyhow::Result<String> {
+        Ok(text(&self.post("/api/v1/handover", &json!({})).await?, "code").to_owned())
+    }
+
+    /// This person at another edge, with a code, as the form of a page here has the browser do.
+    pub async fn come_to(&self, entrance: &Entrance, code: &str) -> anyhow::Result<Self> {
+        let answer = entrance
+            .http()
+            .post(format!("{}/api/v1/handover/enter", entrance.origin))
+            .header("origin", &self.origin)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("code={code}&next=%2F"))
+            .send()
+            .await?;
+        let cookie = answer.headers().get("set-cookie").context("no cookie")?.to_str()?;
+        let cookie = cookie.split(';').next().context("no cookie")?.to_owned();
+        let mut there = Self {
+            cookie,
+            ..self.at(entrance)
+        };
+        text(&there.get("/api/v1/me").await?, "csrf_token").clone_into(&mut there.csrf);
+        Ok(there)
+    }
+
     /// A request with this person's login.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http

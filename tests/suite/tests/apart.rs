@@ -64,11 +64,20 @@ async fn whatever_dies_its_like_goes_on_or_it_comes_back() {
     let mut desktop = connect(&demo, &product, &session).await;
     typed(&product, &mut desktop, &session, "after-its-proxy").await;
 
-    // An edge: the other zone's leads there as well, to the person who is logged in.
+    // An edge: the other zone's leads there as well. It is among those that pages know, and takes the login over.
+    let south = product.entrance_of(EngineKind::Podman).unwrap();
+    let edges = demo.get("/api/v1/edges").await.unwrap();
+    let known: Vec<&str> = edges["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|edge| edge["origin"].as_str())
+        .collect();
+    assert!(known.len() == 2 && known.contains(&south.origin.as_str()), "{edges}");
+    let code = demo.handover().await.unwrap();
     product.kill_one("edge-1").await.unwrap();
     desktop.closed().await.unwrap();
-    let south = product.entrance_of(EngineKind::Podman).unwrap();
-    let demo = demo.at(&south);
+    let demo = demo.come_to(&south, &code).await.unwrap();
     let mut desktop = connect(&demo, &south, &session).await;
     typed(&product, &mut desktop, &session, "through-the-other-edge").await;
 

@@ -41,6 +41,8 @@ pub(crate) async fn measure(rate: f64, bytes: usize) -> anyhow::Result<f64> {
                 // The other side ends it.
                 while stream.read_exact(&mut message).await.is_ok() {
                     stream.write_all(&[b'{'; ANSWER]).await?;
+                    // What the socket did not take at once stays with TLS until it is asked for.
+                    stream.flush().await?;
                 }
                 anyhow::Ok(())
             }))
@@ -63,6 +65,7 @@ pub(crate) async fn measure(rate: f64, bytes: usize) -> anyhow::Result<f64> {
         while began.elapsed() < COUNTED {
             ticks.tick().await;
             stream.write_all(&message).await?;
+            stream.flush().await?;
             stream.read_exact(&mut answer).await?;
         }
         stream.shutdown().await?;

@@ -107,6 +107,7 @@ function NodeRow({ node, remove }: { node: Node; remove: () => void }) {
     node.engine,
     (node.runtime ?? '') === '' ? '' : `through ${node.runtime ?? ''}`,
     node.address,
+    node.public_url,
   ];
   return (
     <li class="list-row node-row">
