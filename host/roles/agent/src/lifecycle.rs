@@ -199,7 +199,7 @@ impl Inner {
 
     /// A container that was promised a network runs with it or not at all.
     async fn start_now(&self, session: SessionId, id: &ContainerId) -> Result<(), AgentError> {
-        let wanted = self.network.is_ok() && self.calls.wish(id).await?.wanted;
+        let wanted = self.calls.is_guarded() && self.calls.wish(id).await?.wanted;
         if wanted {
             self.network()?.check().await?;
         }

@@ -282,7 +282,14 @@ async fn a_filter_that_was_changed_stops_everything() {
     soon(again.start(second, FENCE)).await.unwrap();
     assert!(wired.reaches(second, &PUBLIC.to_string(), PORT).await);
     assert!(!wired.reaches(second, &PRIVATE[0].to_string(), PORT).await);
-    for session in [session, second] {
+
+    // Where the operator has taken the network away, what was promised one does not run without.
+    let third = self::session();
+    soon(again.create(networked(third), FENCE)).await.unwrap();
+    let without = wired.stand.restarted_with(|config| config.network = None);
+    let refused = soon(without.start(third, FENCE)).await;
+    assert!(matches!(refused, Err(AgentError::NoCapacity { .. })), "{refused:?}");
+    for session in [session, second, third] {
         soon(again.destroy(session, FENCE)).await.unwrap();
     }
     wired.stand.nothing_is_left().await;

@@ -92,10 +92,16 @@ impl Stand {
 
     /// Another agent on the same folder and engine, as after a restart.
     pub(crate) fn restarted(&self) -> Agent {
-        let config = AgentConfig {
+        self.restarted_with(|_| ())
+    }
+
+    /// The same, configured anew.
+    pub(crate) fn restarted_with(&self, change: impl FnOnce(&mut AgentConfig)) -> Agent {
+        let mut config = AgentConfig {
             engine: self.kind.socket(),
             ..self.config.clone()
         };
+        change(&mut config);
         Agent::open(config, Arc::clone(&self.plugins)).unwrap()
     }
 
