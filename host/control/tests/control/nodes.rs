@@ -264,7 +264,7 @@ async fn edges_alone_say_where_people_reach_them() {
     assert_eq!(shown().await.as_deref(), Some("https://south.example.org"));
     let said = control.activity(&gatewright_control::ActivityQuery::default()).await.unwrap();
     assert!(
-        said.items.iter().any(|item| item.action == "node.public-url"),
+        said.items.iter().any(|item| item.action.as_deref() == Some("node.public-url")),
         "it can be looked up since when"
     );
     control.shutdown().await;
