@@ -205,11 +205,7 @@ fn stop(home: &str) -> Result<()> {
         .trim()
         .to_owned();
     server::stop("dockerd", &pid)?;
-    let data = format!("{home}/data");
-    if server::is_mounted(&data)? {
-        Run::as_root("umount")?.arg(&data).clean_up()?;
-    }
-    Ok(())
+    server::unmount(&format!("{home}/data"))
 }
 
 /// The MTU of the interface with the default route: containers with a larger one lose packets silently.

@@ -192,9 +192,5 @@ fn start(home: &str, socket: &Path) -> Result<()> {
 fn stop(home: &str) -> Result<()> {
     let pid = fs::read_to_string(format!("{home}/podman.pid")).context("read the engine's process id")?;
     server::stop("podman", pid.trim())?;
-    let data = format!("{home}/data/overlay");
-    if server::is_mounted(&data)? {
-        Run::as_root("umount")?.arg(&data).clean_up()?;
-    }
-    Ok(())
+    server::unmount(&format!("{home}/data/overlay"))
 }

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -92,7 +93,7 @@ pub(super) fn start(program: &Path, arguments: &[String], environment: &[(&str, 
             interrupt::check()?;
             bail!("{name} did not answer within {START_LIMIT:?}; the end of {log}:\n{}", tail(log));
         }
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -104,7 +105,7 @@ pub(super) fn stop(name: &str, pid: &str) -> Result<()> {
         if Instant::now() > limit {
             bail!("{name} (process {pid}) is still there after {STOP_LIMIT:?}");
         }
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     Ok(())
 }
@@ -122,8 +123,21 @@ fn is_zombie(pid: &str) -> bool {
         .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
 }
 
+/// Removes the mount at `path` that an engine left, where there is one. What it ran may take a moment to let go of it.
+pub(super) fn unmount(path: &str) -> Result<()> {
+    let began = Instant::now();
+    while is_mounted(path)? {
+        match Run::as_root("umount")?.arg(path).clean_up() {
+            Err(error) if began.elapsed() > STOP_LIMIT => return Err(error),
+            Err(_) => thread::sleep(Duration::from_secs(1)),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Whether something is mounted at `path`.
-pub(super) fn is_mounted(path: &str) -> Result<bool> {
+fn is_mounted(path: &str) -> Result<bool> {
     Ok(fs::read_to_string("/proc/self/mounts")?
         .lines()
         .any(|line| line.split(' ').nth(1) == Some(path)))

@@ -53,11 +53,11 @@ test('the launch shows its steps', async ({ demo, product }) => {
   await demo.waitForURL('**/sessions/*');
   const session = Desktop.at(demo, product);
   await session.connected();
+  await session.end();
   expect(seen.length).toBeGreaterThan(0);
   expect(seen.every(({ steps, current }) => steps >= 4 && current < steps)).toBe(true);
   const order = seen.map(({ current }) => current);
   expect(order).toEqual([...order].sort((one, other) => one - other));
-  await session.end();
 });
 
 test('a cut connection shows the last picture and comes back by itself', async ({
