@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import { Desktop } from '../support/desktop';
 import { Edge } from '../support/edge';
 import { Product } from '../support/product';
@@ -26,6 +27,15 @@ const test = base.extend<object, { north: Product; south: Edge }>({
 
 const CONTINUE = /^Continue through south/;
 
+/** Waits until a page has measured how far an edge is: it asks four times. */
+async function measured(page: Page, url: string): Promise<void> {
+  let answers = 0;
+  await page.waitForResponse((response) => {
+    if (response.url() === `${url}/healthz`) answers += 1;
+    return answers === 4;
+  });
+}
+
 test('the nearer edge is offered, and leads there without a second login', async ({ page, north, south }) => {
   north.wire.slow(60);
   await page.goto(`${north.url}/login`);
@@ -42,9 +52,10 @@ test('the nearer edge is offered, and leads there without a second login', async
   await page.goto(`${north.url}/`);
   await page.getByRole('button', { name: 'Stay here' }).click();
   await expect(page.getByText('There is a quicker way for you')).toHaveCount(0);
+  const again = measured(page, north.url);
   await page.reload();
+  await again;
   await expect(page.getByRole('heading', { name: 'Terminal' })).toBeVisible();
-  await page.waitForTimeout(2_000);
   await expect(page.getByText('There is a quicker way for you')).toHaveCount(0);
 
   // The logins end together.
@@ -76,9 +87,10 @@ test('when an edge dies under an open desktop, another one is offered and the wo
 
   // Elsewhere than in a session, too.
   north.wire.mend();
+  const code = page.waitForResponse('**/api/v1/handover');
   await page.goto(`${north.url}/`);
   await expect(page.getByRole('heading', { level: 1, name: 'Hello, demo' })).toBeVisible();
-  await page.waitForTimeout(2_000);
+  await code;
   north.wire.cut();
   await expect(page.getByText('This address does not answer')).toBeVisible({ timeout: 60_000 });
   await page.getByRole('button', { name: CONTINUE }).click();
