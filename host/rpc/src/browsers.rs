@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use gatewright_core::{NodeRole, SessionId, ZoneId};
 use gatewright_identity::{ClientAddr, EntryZone, VerifiedTicket};
 use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, Version, header};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -31,6 +36,10 @@ const IDLE: usize = 64;
 /// Read from one side of an upgraded connection at once.
 const RELAY: usize = 64 * 1024;
 
+/// What is read of a request that was answered: more than a slice of an upload, and not all that a stranger would send.
+const REST_BYTES: usize = 32 << 20;
+const REST_WITHIN: Duration = Duration::from_secs(20);
+
 /// Answers an edge's requests until the stream ends.
 pub(crate) async fn serve<S>(stream: S, edge: ZoneId, router: axum::Router, stop: CancellationToken)
 where
@@ -44,7 +53,14 @@ where
             request.extensions_mut().insert(ClientAddr(client));
         }
         let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            Ok::<_, Infallible>(
+                router
+                    .oneshot(request.map(Unread::body))
+                    .await
+                    .unwrap_or_else(|never| match never {}),
+            )
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -64,6 +80,59 @@ where
     };
     if let Err(error) = served {
         tracing::debug!(%error, "A stream of browsers' requests ended early");
+    }
+}
+
+/// A request's body, of which the rest is read and thrown away where it was answered without it. A connection with bytes that
+/// nobody reads is closed, and with it goes an answer that the other side has not read yet, or the next request.
+struct Unread(Option<Incoming>);
+
+impl Unread {
+    fn body(incoming: Incoming) -> Body {
+        Body::new(Self(Some(incoming)))
+    }
+}
+
+impl hyper::body::Body for Unread {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.0 {
+            Some(body) => Pin::new(body).poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(hyper::body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), hyper::body::Body::size_hint)
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let Some(mut rest) = self.0.take().filter(|rest| !hyper::body::Body::is_end_stream(rest)) else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        // Ends with the connection, too.
+        runtime.spawn(tokio::time::timeout(REST_WITHIN, async move {
+            let mut left = REST_BYTES;
+            while let Some(Ok(frame)) = rest.frame().await {
+                match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                    Some(less) => left = less,
+                    None => return,
+                }
+            }
+        }));
     }
 }
 
@@ -134,15 +203,38 @@ impl RemoteUpstream {
 }
 
 impl Inner {
-    async fn answer(self: Arc<Self>, request: Request<Body>) -> Response {
+    async fn answer(self: Arc<Self>, mut request: Request<Body>) -> Response {
         let ticket = request.extensions().get::<VerifiedTicket>();
         let session = ticket.map(|ticket| (ticket.grant.zone, ticket.grant.session));
+        let browser = request.extensions_mut().remove::<OnUpgrade>();
+        if prepare(&mut request).is_none() {
+            return failed();
+        }
         for place in self.upstreams.places(session) {
-            match self.connection(&place).await {
-                Ok(sender) => return self.send(place, sender, request).await,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, to = %self.to, "A node behind the edge was not reached")
-                }
+            loop {
+                let (mut sender, used) = match self.connection(&place).await {
+                    Ok(ready) => ready,
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, to = %self.to, "A node behind the edge was not reached");
+                        break;
+                    }
+                };
+                let error = match sender.try_send_request(request).await {
+                    Ok(response) => return self.answered(place, sender, response, browser),
+                    Err(mut error) => match error.take_message() {
+                        // Not a byte of it was sent: an idle connection had just been closed.
+                        Some(unsent) => {
+                            request = unsent;
+                            if used {
+                                continue;
+                            }
+                            break;
+                        }
+                        None => error.into_error(),
+                    },
+                };
+                tracing::warn!(%error, to = %self.to, "A request was not answered");
+                return failed();
             }
         }
         (
@@ -152,8 +244,8 @@ impl Inner {
             .into_response()
     }
 
-    /// A connection that is ready for a request: one that is idle, or a new one.
-    async fn connection(&self, place: &Place) -> Result<SendRequest<Body>, DialError> {
+    /// A connection that is ready for a request: one that was used before, or a new one.
+    async fn connection(&self, place: &Place) -> Result<(SendRequest<Body>, bool), DialError> {
         loop {
             let idle = self
                 .idle
@@ -163,7 +255,7 @@ impl Inner {
                 .and_then(Vec::pop);
             let Some(mut sender) = idle else { break };
             if sender.ready().await.is_ok() {
-                return Ok(sender);
+                return Ok((sender, true));
             }
         }
         let header = StreamHeader::Http { to: self.to };
@@ -181,22 +273,16 @@ impl Inner {
                 tracing::debug!(%error, "A stream of browsers' requests ended early");
             }
         });
-        Ok(sender)
+        Ok((sender, false))
     }
 
-    async fn send(self: Arc<Self>, place: Place, mut sender: SendRequest<Body>, mut request: Request<Body>) -> Response {
-        let failed = || (StatusCode::BAD_GATEWAY, "This service did not answer. Try again in a moment.").into_response();
-        let browser = request.extensions_mut().remove::<OnUpgrade>();
-        if prepare(&mut request).is_none() {
-            return failed();
-        }
-        let mut response = match sender.send_request(request).await {
-            Ok(response) => response,
-            Err(error) => {
-                tracing::warn!(%error, to = %self.to, "A request was not answered");
-                return failed();
-            }
-        };
+    fn answered(
+        self: Arc<Self>,
+        place: Place,
+        mut sender: SendRequest<Body>,
+        mut response: http::Response<Incoming>,
+        browser: Option<OnUpgrade>,
+    ) -> Response {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let Some(browser) = browser else { return failed() };
             let upstream = hyper::upgrade::on(&mut response);
@@ -223,6 +309,10 @@ impl Inner {
         });
         response.map(Body::new)
     }
+}
+
+fn failed() -> Response {
+    (StatusCode::BAD_GATEWAY, "This service did not answer. Try again in a moment.").into_response()
 }
 
 /// Makes a request fit for one hop in HTTP/1.1. None for one that names nothing.

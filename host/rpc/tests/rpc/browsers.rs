@@ -128,3 +128,68 @@ async fn an_edge_hands_requests_on_and_upgrades_too() {
     }
     world.end().await;
 }
+
+/// Reads so much of the body, and answers.
+async fn take(axum::extract::Path(bytes): axum::extract::Path<usize>, body: Body) -> (StatusCode, String) {
+    use futures_util::StreamExt as _;
+    let mut stream = body.into_data_stream();
+    let mut got = 0;
+    while got < bytes {
+        got += stream.next().await.unwrap().unwrap().len();
+    }
+    (StatusCode::FORBIDDEN, "not here".into())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_to_half_a_request_arrives_and_the_next_request_too() {
+    const SIZE: usize = 4 << 20;
+    let world = World::new();
+    let own = identity(1, 1, &[NodeRole::ConnectionProxy]);
+    let services = Services {
+        router: Some(axum::Router::new().route("/take/{bytes}", post(take))),
+        ..Services::default()
+    };
+    let address = world.port(&own, Members::default(), services, world.stop.clone()).await.to_string();
+    let places = vec![Place { address, node: own.node }];
+    let dialer = world.dialer(&identity(5, 2, &[NodeRole::DedicatedProxy]));
+    let edge = RemoteUpstream::new(
+        NodeRole::ConnectionProxy,
+        dialer,
+        Arc::new(Fixed(places)),
+        &world.tasks,
+        world.stop.clone(),
+    )
+    .routes();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        for bytes in [0, 1, SIZE / 2, SIZE] {
+            for streamed in [false, true] {
+                let edge = edge.clone();
+                tasks.spawn(async move {
+                    let mut wrong = 0;
+                    for _ in 0..12 {
+                        let body = if streamed {
+                            let pieces = (0..64).map(|_| Ok::<_, std::io::Error>(vec![b'x'; SIZE / 64]));
+                            Body::from_stream(futures_util::stream::iter(pieces))
+                        } else {
+                            Body::from(vec![b'x'; SIZE])
+                        };
+                        let request = Request::post(format!("/take/{bytes}"));
+                        let request = request.header(header::HOST, "desk").body(body).unwrap();
+                        let response = edge.clone().oneshot(request).await.unwrap();
+                        wrong += u32::from(response.status() != StatusCode::FORBIDDEN);
+                        drop(axum::body::to_bytes(response.into_body(), 1000).await);
+                    }
+                    ((bytes, streamed), wrong)
+                });
+            }
+        }
+    }
+    let mut all = std::collections::BTreeMap::new();
+    while let Some(done) = tasks.join_next().await {
+        let (what, wrong) = done.unwrap();
+        *all.entry(what).or_insert(0) += wrong;
+    }
+    assert!(all.values().all(|wrong| *wrong == 0), "{all:?}");
+    world.end().await;
+}
