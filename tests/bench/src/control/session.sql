@@ -10,10 +10,10 @@ INSERT INTO sessions (id, user_id, user_name, workspace_id, workspace_name, work
 VALUES (:session::uuid, lpad(to_hex(:client_id::bigint), 32, '0')::uuid, 'person', gen_random_uuid(), 'Terminal', 'terminal', 'gatewright/terminal', 'none', 1000, 1073741824, 256, 67108864, :zone::uuid, '192.0.2.7', 'requested', :at::bigint);
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'requested', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT seq + 1 AS seq FROM event_head WHERE one = 1 FOR NO KEY UPDATE \gset
-INSERT INTO events (seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
-VALUES (:seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.requested', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
-UPDATE event_head SET seq = :seq::bigint, hash = sha256('y') WHERE one = 1;
+SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
+VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.requested', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
+UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
 COMMIT;
 
 INSERT INTO leases (name, holder, fence, expires_at) VALUES ('session/' || :session::text, gen_random_uuid(), 1, :at::bigint + 15000000);
@@ -55,10 +55,10 @@ SELECT fence AS fence FROM leases WHERE name = 'session/' || :session::text FOR 
 UPDATE sessions SET state = 'ready', ready_at = :at::bigint WHERE id = :session::uuid AND state = 'waiting';
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'ready', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT seq + 1 AS seq FROM event_head WHERE one = 1 FOR NO KEY UPDATE \gset
-INSERT INTO events (seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
-VALUES (:seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ready', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
-UPDATE event_head SET seq = :seq::bigint, hash = sha256('y') WHERE one = 1;
+SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
+VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ready', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
+UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
 COMMIT;
 UPDATE leases SET expires_at = 0 WHERE name = 'session/' || :session::text;
 
@@ -67,10 +67,10 @@ BEGIN;
 UPDATE sessions SET state = 'ending', end_reason = '"user"' WHERE id = :session::uuid AND state = 'ready';
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'ending', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT seq + 1 AS seq FROM event_head WHERE one = 1 FOR NO KEY UPDATE \gset
-INSERT INTO events (seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
-VALUES (:seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ending', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
-UPDATE event_head SET seq = :seq::bigint, hash = sha256('y') WHERE one = 1;
+SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
+VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ending', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
+UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
 COMMIT;
 UPDATE leases SET expires_at = :at::bigint + 15000000, fence = fence + 1 WHERE name = 'session/' || :session::text;
 
@@ -81,9 +81,9 @@ UPDATE sessions SET state = 'ended', ended_at = :at::bigint WHERE id = :session:
 DELETE FROM secrets WHERE session_id = :session::uuid;
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'ended', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT seq + 1 AS seq FROM event_head WHERE one = 1 FOR NO KEY UPDATE \gset
-INSERT INTO events (seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
-VALUES (:seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ended', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
-UPDATE event_head SET seq = :seq::bigint, hash = sha256('y') WHERE one = 1;
+SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
+VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ended', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
+UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
 COMMIT;
 DELETE FROM leases WHERE name = 'session/' || :session::text;

@@ -1,7 +1,11 @@
 //! The append-only, hash-chained record of decisions and audit.
 //!
 //! `hash = SHA-256(seq as 8 bytes big endian, prev, body)`, where `body` is the event's JSON exactly as stored and
-//! `prev` the hash of the row before. The head of the chain is stored beside it, so that rows cut off the end are missed too.
+//! `prev` the hash of the row before in the same chain. The end of each chain is stored beside it, so that rows cut off the
+//! end are missed too. There are several chains (ADR 16): who appends holds the end of one until it is on disk, and others
+//! take one that is free.
+
+use std::collections::HashMap;
 
 use gatewright_core::event::{Event, What};
 use gatewright_core::gate::{Gate, Outcome};
@@ -19,7 +23,7 @@ use crate::{Store, StoreError, Write};
 /// An event with its place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
-    /// Counts up from 1 without gaps.
+    /// Counts up. Numbers of transactions that were given up are missing on PostgreSQL.
     pub seq: u64,
     /// The event.
     pub event: Event,
@@ -74,17 +78,31 @@ pub struct ChainReport {
     pub intact: bool,
     /// How many rows were checked.
     pub checked: u64,
-    /// The first row that is not as it was written.
+    /// The first row that is not as it was written, or that follows in its chain on one which is missing; where the end of a
+    /// chain was cut off, the number after its last row.
     pub broken_at: Option<u64>,
 }
 
-/// The end of the chain.
+/// How many chains a server has. A file has one writer and uses the first.
+const CHAINS: u8 = 32;
+
+/// The end of a chain.
 #[derive(Debug, Clone)]
 pub(crate) struct ChainEnd {
+    chain: i64,
     seq: i64,
     hash: [u8; 32],
     /// Whether it is to be written.
     moved: bool,
+}
+
+/// A chain that nobody else appends to until this transaction ends, and a number that is larger than all in it.
+#[derive(FromRow)]
+struct Place {
+    chain: i64,
+    last: i64,
+    hash: Vec<u8>,
+    seq: i64,
 }
 
 #[derive(FromRow)]
@@ -95,6 +113,7 @@ struct Row {
 
 #[derive(FromRow)]
 struct ChainRow {
+    chain: i64,
     seq: i64,
     id: Uuid,
     at: i64,
@@ -146,8 +165,8 @@ fn columns(event: &Event) -> Columns<'_> {
 
 impl ChainRow {
     /// Whether the row is what was hashed, and its look-up columns say what its body says.
-    fn holds(&self, prev: &[u8]) -> bool {
-        if self.prev != prev || self.hash != link(self.seq, prev, &self.body) {
+    fn holds(&self) -> bool {
+        if self.hash != link(self.seq, &self.prev, &self.body) {
             return false;
         }
         let Ok(event) = serde_json::from_str::<Event>(&self.body) else {
@@ -308,7 +327,7 @@ impl Store {
         Ok(self.events(filter, 1).await?.first().map(|event| event.seq))
     }
 
-    /// Checks the newest `last` rows of the chain up to its head.
+    /// Checks the newest `last` rows, each in its chain, up to the chains' ends.
     ///
     /// # Errors
     /// `Unavailable`, `Invalid`.
@@ -316,29 +335,28 @@ impl Store {
         /// Rows read at once.
         const PAGE: i64 = 500;
         let mut snapshot = self.snapshot().await?;
-        let (head, head_hash): (i64, Vec<u8>) = sql!(fetch_one, snapshot.connection(), "SELECT seq, hash FROM event_head WHERE one = 1")?;
-        let first = head.saturating_sub(i64::from(last)).max(0);
-        let mut prev: Vec<u8> = if first == 0 {
-            vec![0; 32]
-        } else {
-            let row: Option<(Vec<u8>,)> = sql!(
-                fetch_optional,
-                snapshot.connection(),
-                "SELECT hash FROM events WHERE seq = $1",
-                first
-            )?;
-            let Some((hash,)) = row else {
-                return broken(first, 0);
-            };
-            hash
-        };
-        let mut at = first;
+        let before: Option<(i64,)> = sql!(
+            fetch_optional,
+            snapshot.connection(),
+            "SELECT seq FROM events ORDER BY seq DESC LIMIT 1 OFFSET $1",
+            i64::from(last)
+        )?;
+        let mut at = before.map_or(0, |(seq,)| seq);
+        // Where each chain was then: number and hash of its last row.
+        let behind: Vec<(i64, i64, Vec<u8>)> = sql!(
+            fetch_all,
+            snapshot.connection(),
+            "SELECT c.chain, e.seq, e.hash FROM event_chains c \
+             JOIN events e ON e.seq = (SELECT max(seq) FROM events WHERE chain = c.chain AND seq <= $1)",
+            at
+        )?;
+        let mut ends: HashMap<i64, (i64, Vec<u8>)> = behind.into_iter().map(|(chain, seq, hash)| (chain, (seq, hash))).collect();
         let mut checked = 0;
         loop {
             let rows: Vec<ChainRow> = sql!(
                 fetch_all,
                 snapshot.connection(),
-                "SELECT seq, id, at, reference, kind, gate, outcome, action, user_id, user_name, session_id, body, prev, hash \
+                "SELECT chain, seq, id, at, reference, kind, gate, outcome, action, user_id, user_name, session_id, body, prev, hash \
                  FROM events WHERE seq > $1 ORDER BY seq LIMIT $2",
                 at,
                 PAGE
@@ -347,16 +365,27 @@ impl Store {
                 break;
             }
             for row in rows {
-                if row.seq != at + 1 || !row.holds(&prev) {
-                    return broken(at + 1, checked);
+                let (end, prev) = ends.entry(row.chain).or_insert_with(|| (0, vec![0; 32]));
+                if row.prev != *prev || !row.holds() {
+                    return broken(row.seq, checked);
                 }
                 at = row.seq;
                 checked += 1;
-                prev = row.hash;
+                (*end, *prev) = (row.seq, row.hash);
             }
         }
-        if at != head || prev != head_hash {
-            return broken(at + 1, checked);
+        let heads: Vec<(i64, i64, Vec<u8>)> = sql!(fetch_all, snapshot.connection(), "SELECT chain, seq, hash FROM event_chains")?;
+        let mut wrong = Vec::new();
+        for (chain, seq, hash) in heads {
+            let end = ends.remove(&chain).unwrap_or_else(|| (0, vec![0; 32]));
+            if end != (seq, hash) {
+                wrong.push(end.0 + 1);
+            }
+        }
+        // Rows of a chain that has no end.
+        wrong.extend(ends.into_values().map(|(seq, _)| seq));
+        if let Some(at) = wrong.into_iter().min() {
+            return broken(at, checked);
         }
         Ok(ChainReport {
             intact: true,
@@ -380,21 +409,17 @@ impl Write {
     /// # Errors
     /// `Json`, `Unavailable`, `Invalid`.
     pub async fn append_event(&mut self, event: &Event) -> Result<bool, StoreError> {
-        // Held until the commit: no two events get one number, whoever appends them.
-        let end = self.chain_end().await?;
-        if self.has_event(event.id).await? {
-            return Ok(false);
-        }
-        let seq = end.seq + 1;
+        let (end, seq) = self.place(event.id).await?;
         let prev = end.hash;
         let body = json(event)?;
         let hash = link(seq, &prev, &body);
         let columns = columns(event);
-        sql!(
+        let appended = sql!(
             execute,
             self.connection(),
-            "INSERT INTO events (seq, id, at, reference, kind, gate, outcome, action, user_id, user_name, session_id, body, prev, hash) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            "INSERT INTO events (chain, seq, id, at, reference, kind, gate, outcome, action, user_id, user_name, session_id, body, prev, hash) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (id) DO NOTHING",
+            end.chain,
             seq,
             event.id.as_uuid(),
             event.at.as_micros(),
@@ -410,7 +435,15 @@ impl Write {
             prev.as_slice(),
             hash.as_slice()
         )?;
-        self.chain = Some(ChainEnd { seq, hash, moved: true });
+        if appended == 0 {
+            return Ok(false);
+        }
+        self.chain = Some(ChainEnd {
+            seq,
+            hash,
+            moved: true,
+            ..end
+        });
         if let What::Verdict(verdict) = &event.what {
             for (plugin, outcome) in verdict.rules.iter().filter_map(|rule| Some((rule.plugin.as_ref()?, rule.outcome))) {
                 sql!(
@@ -426,20 +459,45 @@ impl Write {
         Ok(true)
     }
 
-    /// The end of the chain, which from then on only this transaction moves.
-    async fn chain_end(&mut self) -> Result<ChainEnd, StoreError> {
-        if let Some(end) = &self.chain {
-            return Ok(end.clone());
+    /// Where the next event goes: the end of a chain, which from then on only this transaction moves, and the event's number.
+    async fn place(&mut self, event: EventId) -> Result<(ChainEnd, i64), StoreError> {
+        if let Some(end) = self.chain.clone() {
+            let (seq,) = match self.connection() {
+                Db::Sqlite(on) => within(sqlx::query_as("SELECT max(seq) + 1 FROM events").fetch_one(on)).await?,
+                Db::Postgres(on) => within(sqlx::query_as("SELECT nextval('event_numbers')").fetch_one(on)).await?,
+            };
+            return Ok((end, seq));
         }
-        let row: Option<(i64, Vec<u8>)> = sql!(lock, self.connection(), "SELECT seq, hash FROM event_head WHERE one = 1")?;
-        let (seq, hash) = row.ok_or(StoreError::Invalid { what: "end of the record" })?;
+        let place: Option<Place> = match self.connection() {
+            Db::Sqlite(on) => {
+                let text = "SELECT chain, seq AS last, hash, (SELECT coalesce(max(seq), 0) + 1 FROM events) AS seq \
+                            FROM event_chains WHERE chain = 1";
+                within(sqlx::query_as(text).fetch_optional(on)).await?
+            }
+            Db::Postgres(on) => {
+                // Numbered once it is held: numbers count up in each chain.
+                let free = "SELECT chain, seq AS last, hash, nextval('event_numbers') AS seq FROM \
+                            (SELECT chain, seq, hash FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free";
+                let any = "SELECT chain, seq AS last, hash, nextval('event_numbers') AS seq FROM \
+                           (SELECT chain, seq, hash FROM event_chains WHERE chain = $1 FOR NO KEY UPDATE) one";
+                match within(sqlx::query_as(free).fetch_optional(&mut *on)).await? {
+                    Some(place) => Some(place),
+                    None => {
+                        let chain = i64::from(event.as_uuid().as_bytes()[15] % CHAINS) + 1;
+                        within(sqlx::query_as(any).bind(chain).fetch_optional(on)).await?
+                    }
+                }
+            }
+        };
+        let place = place.ok_or(StoreError::Invalid { what: "end of the record" })?;
         let end = ChainEnd {
-            seq,
-            hash: bytes32(&hash, "event hash")?,
+            chain: place.chain,
+            seq: place.last,
+            hash: bytes32(&place.hash, "event hash")?,
             moved: false,
         };
         self.chain = Some(end.clone());
-        Ok(end)
+        Ok((end, place.seq))
     }
 
     pub(crate) async fn store_chain(&mut self) -> Result<(), StoreError> {
@@ -449,24 +507,11 @@ impl Write {
         sql!(
             execute,
             self.connection(),
-            "UPDATE event_head SET seq = $1, hash = $2 WHERE one = 1",
+            "UPDATE event_chains SET seq = $1, hash = $2 WHERE chain = $3",
             end.seq,
-            end.hash.as_slice()
+            end.hash.as_slice(),
+            end.chain
         )?;
         Ok(())
-    }
-
-    /// Whether an event with this id was appended.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn has_event(&mut self, id: EventId) -> Result<bool, StoreError> {
-        let known: Option<(i64,)> = sql!(
-            fetch_optional,
-            self.connection(),
-            "SELECT seq FROM events WHERE id = $1",
-            id.as_uuid()
-        )?;
-        Ok(known.is_some())
     }
 }

@@ -148,9 +148,14 @@ async fn a_tampered_record_is_found_where_it_was_tampered_with(site: Site) {
         // Only what it is looked up by: the body is untouched, and still it is found.
         ("UPDATE events SET user_name = 'evil' WHERE seq = 2", 2),
         ("UPDATE events SET outcome = 'allowed' WHERE seq = 9", 9),
-        ("DELETE FROM events WHERE seq = 5", 5),
+        ("DELETE FROM events WHERE seq = 5", 6),
         ("DELETE FROM event_plugins WHERE seq = 9; DELETE FROM events WHERE seq = 9", 9),
-        ("UPDATE event_head SET hash = prev FROM events WHERE events.seq = 9", 10),
+        (
+            "UPDATE event_chains SET hash = prev FROM events WHERE events.seq = 9 AND event_chains.chain = 1",
+            10,
+        ),
+        ("DELETE FROM event_plugins; DELETE FROM events", 1),
+        ("UPDATE events SET chain = 2 WHERE seq = 9", 9),
     ] {
         // Each on a record of its own.
         let site = site.another().await;
