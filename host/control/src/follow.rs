@@ -1,25 +1,25 @@
-//! Following what other web-apps change. What this process changed itself comes by here too, and does no harm.
+//! Following what changes, here and on other web-apps.
 
 use gatewright_core::SessionId;
-use gatewright_core::session::SessionState;
-use gatewright_database::{ChangeKind, Hint};
+use gatewright_database::{ChangeKind, Hint, Hints};
 
 use crate::error::Internal;
 use crate::plane::{ControlPlane, lock};
 
 impl ControlPlane {
     /// Follows the feed of changes until the store is closed.
-    pub(crate) async fn follow_changes(self) {
-        let mut hints = self.0.store.hints();
+    pub(crate) async fn follow_changes(self, mut hints: Hints) {
         while let Some(hint) = hints.next().await {
             let followed = match hint {
                 Hint::Changed {
                     kind: ChangeKind::Session,
                     id,
-                } => match id.parse() {
-                    Ok(id) => self.session_changed(id).await,
-                    Err(_) => Ok(()),
-                },
+                } => {
+                    if let Ok(id) = id.parse() {
+                        self.session_changed(id);
+                    }
+                    Ok(())
+                }
                 // What is activated on one web-app places sessions on all of them.
                 Hint::Changed {
                     kind: ChangeKind::Plugin | ChangeKind::Provider,
@@ -34,23 +34,11 @@ impl ControlPlane {
         }
     }
 
-    async fn session_changed(&self, id: SessionId) -> Result<(), Internal> {
-        self.publish(id).await;
-        // Its end was asked for, maybe elsewhere: a launch that is under way here is broken off.
-        if lock(&self.0.driven).contains_key(&id)
-            && let Some(record) = self.0.store.session(id).await?
-            && record.session.state == SessionState::Ending
-        {
-            self.drive(id);
-        }
-        Ok(())
-    }
-
     async fn resync(&self) -> Result<(), Internal> {
         let mut ids: Vec<SessionId> = lock(&self.0.watched).keys().copied().collect();
         ids.extend(lock(&self.0.driven).keys().copied());
         for id in ids {
-            self.session_changed(id).await?;
+            self.session_changed(id);
         }
         self.load_placement().await
     }

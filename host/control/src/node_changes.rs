@@ -164,7 +164,6 @@ impl ControlPlane {
         self.0.agents_changed.send_modify(|count| *count += 1);
         for id in ending {
             self.drive(id);
-            self.publish(id).await;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Choosing nodes: the host filters, a plugin ranks, and where it can't, the built-in strategy does.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
@@ -13,7 +13,6 @@ use gatewright_plugin_host::{Candidate, PlacementRequest, Ranking};
 
 use crate::actor::Actor;
 use crate::error::Internal;
-use crate::known_nodes::Nodes;
 use crate::plane::ControlPlane;
 use crate::plugins::engine::RankError;
 
@@ -211,13 +210,14 @@ impl ControlPlane {
             .iter()
             .find(|node| Some(node.id) == home)
             .map_or("a node that is gone", |node| &node.name);
+        let (now, linked) = (self.now(), self.linked_agents());
         for node in nodes.all() {
             let why_not = if home.is_some_and(|home| home != node.id) {
                 Some(format!("the person's home is on {home_name}").into())
             } else if removed.contains(&node.id) {
                 Some("was removed".into())
             } else {
-                self.why_not(record, &nodes, node)
+                self.why_not(record, node, now.since(nodes.seen_at(node)), &linked)
             };
             match why_not {
                 Some(why) => {
@@ -258,9 +258,8 @@ impl ControlPlane {
         }
     }
 
-    /// Why a node can't even be asked about.
-    fn why_not(&self, record: &SessionRecord, nodes: &Nodes, node: &Node) -> Option<Cow<'static, str>> {
-        let silent = self.now().since(nodes.seen_at(node));
+    /// Why a node can't even be asked about, of which nothing was heard for so long.
+    fn why_not(&self, record: &SessionRecord, node: &Node, silent: Duration, linked: &HashSet<NodeId>) -> Option<Cow<'static, str>> {
         if node.zone != record.session.zone {
             Some("is in another zone".into())
         } else if silent > self.0.config.node_timeout {
@@ -275,7 +274,7 @@ impl ControlPlane {
             && !missing.is_empty()
         {
             Some(format!("has no {}", DeviceName::list(missing)).into())
-        } else if self.agent(node.id).is_none() {
+        } else if !linked.contains(&node.id) {
             Some(UNLINKED.into())
         } else {
             None

@@ -73,8 +73,8 @@ pub(crate) struct Inner {
     pub(crate) watched: Mutex<HashMap<SessionId, watch::Sender<SessionView>>>,
     /// What was seen of sessions that are ready, for their limits.
     pub(crate) seen: Mutex<HashMap<SessionId, Seen>>,
-    /// Whose turn it is to tell of a session.
-    pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// Sessions that a task reads, and whether they changed since it began to.
+    pub(crate) looking: Mutex<HashMap<SessionId, bool>>,
     /// Sessions that an agent has and the database does not, already reported.
     pub(crate) quarantined: Mutex<HashSet<SessionId>>,
     /// One upload at a time: compiling takes a core and memory.
@@ -109,9 +109,8 @@ impl ControlPlane {
         plane.spawn(plane.clone().sweep_homes());
         plane.spawn(plane.clone().keep_limits());
         plane.spawn(plane.clone().keep_heartbeats());
-        if plane.0.store.is_shared() {
-            plane.spawn(plane.clone().follow_changes());
-        }
+        let hints = plane.0.store.hints();
+        plane.spawn(plane.clone().follow_changes(hints));
         Ok((plane, report))
     }
 
@@ -147,7 +146,7 @@ impl ControlPlane {
             driven: Mutex::default(),
             watched: Mutex::default(),
             seen: Mutex::default(),
-            publishing: tokio::sync::Mutex::default(),
+            looking: Mutex::default(),
             quarantined: Mutex::default(),
             uploading: tokio::sync::Mutex::default(),
             taking_over: AtomicBool::new(false),

@@ -1,5 +1,6 @@
 //! The agents and proxies that the control plane can talk to.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use gatewright_core::session::EndReason;
@@ -87,6 +88,17 @@ impl ControlPlane {
             }
         }
         Ok(proxies)
+    }
+
+    /// The nodes whose agents have a link.
+    pub(crate) fn linked_agents(&self) -> HashSet<NodeId> {
+        self.0
+            .agents
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect()
     }
 
     pub(crate) fn agent(&self, node: NodeId) -> Option<Arc<dyn AgentControl>> {

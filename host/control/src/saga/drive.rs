@@ -63,6 +63,7 @@ impl ControlPlane {
 
     async fn run(self, id: SessionId, mut look: CancellationToken, from: From) {
         loop {
+            let over;
             let taken = self
                 .0
                 .store
@@ -74,9 +75,10 @@ impl ControlPlane {
                         () = self.run_leased(id, &mut look, from, &lease) => {}
                         () = self.keep(&lease) => tracing::warn!(session = %id, "Another web-app has taken over the session"),
                     }
-                    if let Err(error) = self.give_back(id, &lease).await {
+                    over = self.give_back(id, &lease).await.unwrap_or_else(|error| {
                         tracing::debug!(session = %id, error = &error as &dyn Error, "Lease is left to run out");
-                    }
+                        false
+                    });
                 }
                 // Another web-app drives it, and hears of what was changed. Should it be gone, its lease runs out.
                 Ok(None) => {
@@ -99,6 +101,9 @@ impl ControlPlane {
                     continue;
                 }
             }
+            if over {
+                return;
+            }
             // Somebody may have wanted its end while this one still had the lease, and left it to this one.
             match self.0.store.session(id).await {
                 Ok(Some(record)) if record.session.state == SessionState::Ending => self.drive(id),
@@ -108,13 +113,15 @@ impl ControlPlane {
         }
     }
 
-    async fn give_back(&self, id: SessionId, lease: &Lease) -> Result<(), StoreError> {
+    /// True where the session is over, and nobody will want the lease again.
+    async fn give_back(&self, id: SessionId, lease: &Lease) -> Result<bool, StoreError> {
         let over = self.0.store.session(id).await?.is_none_or(|record| record.session.state.is_final());
         if over {
-            self.0.store.forget_lease(lease).await
+            self.0.store.forget_lease(lease).await?;
         } else {
-            self.0.store.give_back_lease(lease).await
+            self.0.store.give_back_lease(lease).await?;
         }
+        Ok(over)
     }
 
     /// Returns when the lease is another's.

@@ -141,23 +141,24 @@ impl ControlPlane {
     /// Where a session is to run: near its person, else with the control plane, else wherever a node lives.
     async fn launch_zone(&self, wished: Option<ZoneId>) -> Result<ZoneId, Internal> {
         let removed = self.0.store.removed_members().await?;
-        let mut living = self.living_zones(&removed).await?;
-        if living.is_empty() {
+        let mut found = self.living_zone(wished, &removed).await?;
+        if found.is_none() {
             // The first node may have come by another web-app, just now.
             self.forget_nodes();
-            living = self.living_zones(&removed).await?;
+            found = self.living_zone(wished, &removed).await?;
         }
-        let preferred = [wished, Some(self.0.zone)].into_iter().flatten();
-        let found = preferred.chain(living.iter().copied()).find(|zone| living.contains(zone));
         // None lives: the message is the same for every zone.
         Ok(found.or(wished).unwrap_or(self.0.zone))
     }
 
-    /// The zones with a node that lives.
-    async fn living_zones(&self, removed: &BTreeSet<NodeId>) -> Result<BTreeSet<ZoneId>, Internal> {
+    /// A zone with a node that lives.
+    async fn living_zone(&self, wished: Option<ZoneId>, removed: &BTreeSet<NodeId>) -> Result<Option<ZoneId>, Internal> {
         let nodes = self.nodes().await?;
-        let lives = |node: &&Node| !removed.contains(&node.id) && self.now().since(nodes.seen_at(node)) <= self.0.config.node_timeout;
-        Ok(nodes.all().iter().filter(lives).map(|node| node.zone).collect())
+        let now = self.now();
+        let lives = |node: &&Node| !removed.contains(&node.id) && now.since(nodes.seen_at(node)) <= self.0.config.node_timeout;
+        let in_zone = |zone: &ZoneId| nodes.all().iter().filter(|node| node.zone == *zone).any(|node| lives(&node));
+        let preferred = [wished, Some(self.0.zone)].into_iter().flatten().find(in_zone);
+        Ok(preferred.or_else(|| nodes.all().iter().filter(lives).map(|node| node.zone).min()))
     }
 
     /// Where the person's home is, where one was made.
@@ -214,7 +215,6 @@ impl ControlPlane {
         self.begin_end(&mut write, &record, &reason, by).await?;
         write.commit().await?;
         self.drive(id);
-        self.publish(id).await;
         self.session(id).await
     }
 

@@ -63,7 +63,6 @@ impl ControlPlane {
             write.append_event(&self.audit_session(by, action, &record, "", true)).await?;
             write.commit().await?;
             self.drive(id);
-            self.publish(id).await;
         }
         self.session(id).await?.ok_or(PauseError::NotFound)
     }
@@ -96,7 +95,6 @@ impl ControlPlane {
                 let event = self.audit_session(&Actor::system(), "session.pause-failed", record, chain_of(&failed), false);
                 write.append_event(&event).await?;
                 write.commit().await?;
-                self.publish(id).await;
             }
         }
         Ok(())

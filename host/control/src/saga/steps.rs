@@ -225,7 +225,6 @@ impl ControlPlane {
                     write.insert_secret(&secret).await?;
                     write.commit().await?;
                     self.promised(node, record.session.resources);
-                    self.publish(id).await;
                     return Ok((node, password));
                 }
                 Reservation::Moved => return Err(Stopped::Moved),
@@ -304,7 +303,6 @@ impl ControlPlane {
             return Err(Stopped::Moved);
         }
         write.commit().await?;
-        self.publish(id).await;
         Ok(())
     }
 
@@ -322,7 +320,6 @@ impl ControlPlane {
             .append_event(&self.audit_session(&actor, "session.ready", record, "", true))
             .await?;
         write.commit().await?;
-        self.publish(id).await;
         Ok(())
     }
 
@@ -354,7 +351,6 @@ impl ControlPlane {
             write.append_event(&event).await?;
             write.commit().await?;
             tracing::warn!(session = %id, detail = %failure.detail, "Launch failed");
-            self.publish(id).await;
         }
         Ok(())
     }

@@ -64,7 +64,6 @@ impl ControlPlane {
             }
             wait = (wait * 2).min(BACKOFF_MAX);
         }
-        self.publish(id).await;
         Ok(())
     }
 
@@ -151,7 +150,6 @@ impl ControlPlane {
                 .await?;
         }
         write.commit().await?;
-        self.publish(id).await;
         Ok(())
     }
 }

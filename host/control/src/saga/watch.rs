@@ -1,5 +1,7 @@
 //! Following a session, in words for a person.
 
+use std::collections::hash_map::Entry;
+
 use gatewright_core::SessionId;
 use gatewright_core::session::SessionState;
 use gatewright_database::SessionRecord;
@@ -19,6 +21,17 @@ const STEPS: [(SessionState, &str); 6] = [
     (SessionState::Ready, "Ready"),
 ];
 
+/// Read from another place of the database maybe: states only go forward.
+fn send(sender: &watch::Sender<SessionView>, view: SessionView) {
+    sender.send_if_modified(|current| {
+        let newer = view.state >= current.state && *current != view;
+        if newer {
+            *current = view;
+        }
+        newer
+    });
+}
+
 impl ControlPlane {
     /// Follows a session: its view now, and after every change. None where there is no such session.
     ///
@@ -28,43 +41,70 @@ impl ControlPlane {
         let Some(view) = self.session(id).await? else {
             return Ok(None);
         };
-        let receiver = lock(&self.0.watched)
-            .entry(id)
-            .or_insert_with(|| watch::Sender::new(view))
-            .subscribe();
-        // What changed between reading and subscribing was sent to nobody.
-        self.publish(id).await;
+        let receiver = {
+            let mut watched = lock(&self.0.watched);
+            let sender = watched.entry(id).or_insert_with(|| watch::Sender::new(view.clone()));
+            send(sender, view);
+            sender.subscribe()
+        };
+        // What changed between reading and subscribing was sent to nobody, or is overtaken by what was read.
+        self.session_changed(id);
         Ok(Some(receiver))
     }
 
-    /// Tells whoever follows a session how it is now.
-    pub(crate) async fn publish(&self, id: SessionId) {
-        if !lock(&self.0.watched).contains_key(&id) {
+    /// Sees to it that whoever follows or drives a session hears how it is now. One task at a time reads a session: what is
+    /// read later is told later, a pause that is over can't overtake what came after it.
+    pub(crate) fn session_changed(&self, id: SessionId) {
+        if !lock(&self.0.watched).contains_key(&id) && !lock(&self.0.driven).contains_key(&id) {
             return;
         }
-        // One at a time: what is read later is sent later, a pause that is over can't overtake what came after it.
-        let _turn = self.0.publishing.lock().await;
-        match self.session(id).await {
-            Ok(Some(view)) => {
-                let mut watched = lock(&self.0.watched);
-                let Some(sender) = watched.get(&id) else {
+        match lock(&self.0.looking).entry(id) {
+            Entry::Occupied(mut again) => *again.get_mut() = true,
+            Entry::Vacant(first) => {
+                first.insert(false);
+                self.spawn(self.clone().look(id));
+            }
+        }
+    }
+
+    async fn look(self, id: SessionId) {
+        loop {
+            if let Err(error) = self.tell_of(id).await {
+                tracing::warn!(session = %id, error = &error as &dyn std::error::Error, "Session's state can't be read");
+            }
+            let mut looking = lock(&self.0.looking);
+            match looking.get_mut(&id) {
+                // It changed while it was read.
+                Some(again) if *again => *again = false,
+                _ => {
+                    looking.remove(&id);
                     return;
-                };
-                // Read from another place of the database maybe: states only go forward.
-                sender.send_if_modified(|current| {
-                    let newer = view.state >= current.state && *current != view;
-                    if newer {
-                        current.clone_from(&view);
-                    }
-                    newer
-                });
-                if sender.receiver_count() == 0 {
-                    watched.remove(&id);
                 }
             }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(session = %id, error = &error as &dyn std::error::Error, "Session's state can't be read"),
         }
+    }
+
+    async fn tell_of(&self, id: SessionId) -> Result<(), Internal> {
+        let Some(record) = self.0.store.session(id).await? else {
+            return Ok(());
+        };
+        // Its end was asked for, maybe elsewhere: a launch that is under way here is broken off.
+        if record.session.state == SessionState::Ending && lock(&self.0.driven).contains_key(&id) {
+            self.drive(id);
+        }
+        if !lock(&self.0.watched).contains_key(&id) {
+            return Ok(());
+        }
+        let view = self.view(&record).await?;
+        let mut watched = lock(&self.0.watched);
+        let Some(sender) = watched.get(&id) else {
+            return Ok(());
+        };
+        send(sender, view);
+        if sender.receiver_count() == 0 {
+            watched.remove(&id);
+        }
+        Ok(())
     }
 
     pub(crate) async fn view(&self, record: &SessionRecord) -> Result<SessionView, Internal> {

@@ -1,6 +1,8 @@
 -- What the control plane writes for one session, with what it has to lock and to count for it: no more statements than that
 -- takes, and no round trip but theirs.
 \set node random(1, :nodes)
+-- More clients than chains: where none is free, one is waited for.
+\set chain random(1, 32)
 SELECT gen_random_uuid()::text AS session, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at \gset
 
 -- requested
@@ -10,7 +12,7 @@ INSERT INTO sessions (id, user_id, user_name, workspace_id, workspace_name, work
 VALUES (:session::uuid, lpad(to_hex(:client_id::bigint), 32, '0')::uuid, 'person', gen_random_uuid(), 'Terminal', 'terminal', 'gatewright/terminal', 'none', 1000, 1073741824, 256, 67108864, :zone::uuid, '192.0.2.7', 'requested', :at::bigint);
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'requested', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+SELECT nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains WHERE chain = :chain::bigint FOR NO KEY UPDATE) one \gset
 INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
 VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.requested', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
 UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
@@ -55,7 +57,7 @@ SELECT fence AS fence FROM leases WHERE name = 'session/' || :session::text FOR 
 UPDATE sessions SET state = 'ready', ready_at = :at::bigint WHERE id = :session::uuid AND state = 'waiting';
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'ready', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+SELECT nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains WHERE chain = :chain::bigint FOR NO KEY UPDATE) one \gset
 INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
 VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ready', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
 UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
@@ -67,7 +69,7 @@ BEGIN;
 UPDATE sessions SET state = 'ending', end_reason = '"user"' WHERE id = :session::uuid AND state = 'ready';
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'ending', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+SELECT nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains WHERE chain = :chain::bigint FOR NO KEY UPDATE) one \gset
 INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
 VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ending', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
 UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
@@ -81,7 +83,7 @@ UPDATE sessions SET state = 'ended', ended_at = :at::bigint WHERE id = :session:
 DELETE FROM secrets WHERE session_id = :session::uuid;
 INSERT INTO session_steps (session_id, state, at, detail) VALUES (:session::uuid, 'ended', :at::bigint, '');
 INSERT INTO changes (kind, id) VALUES ('session', :session::text);
-SELECT chain, nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains ORDER BY chain LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free \gset
+SELECT nextval('event_numbers') AS seq FROM (SELECT chain FROM event_chains WHERE chain = :chain::bigint FOR NO KEY UPDATE) one \gset
 INSERT INTO events (chain, seq, id, at, reference, kind, action, user_name, session_id, body, prev, hash)
 VALUES (:chain::bigint, :seq::bigint, gen_random_uuid(), :at::bigint, 'K7Q2XX', 'audit', 'session.ended', 'person', :session::uuid, repeat('x', 420), sha256('x'), sha256('y'));
 UPDATE event_chains SET seq = :seq::bigint, hash = sha256('y') WHERE chain = :chain::bigint;
