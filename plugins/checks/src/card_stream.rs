@@ -43,7 +43,7 @@ impl CardScanner {
         let bytes = self.buffer.as_slice();
         let mut next = self.next;
         loop {
-            next = begin_of_row(bytes, next);
+            next = begin_of_row(bytes, long_run(bytes, next));
             let Some(rest) = bytes.get(next..).filter(|rest| !rest.is_empty()) else {
                 break;
             };
@@ -64,6 +64,28 @@ impl CardScanner {
         self.next = next.min(bytes.len());
         false
     }
+}
+
+/// The first place from `at` on where [`MIN_DIGITS`] or more bytes stand that can all be in a row. If there is none: where the
+/// bytes may begin that make one with what follows.
+///
+/// Where the last byte of a window can't be in a row, no row of that length begins in the window: in most text one byte in
+/// thirteen is looked at.
+fn long_run(bytes: &[u8], at: usize) -> usize {
+    let breaks = |window: &[u8]| window.iter().rposition(|byte| !is_in_row(*byte));
+    let mut start = at;
+    while let Some(window) = bytes.get(start..).and_then(<[u8]>::first_chunk::<MIN_DIGITS>) {
+        match breaks(window) {
+            Some(index) => start += index + 1,
+            None => return start,
+        }
+    }
+    start + breaks(bytes.get(start..).unwrap_or_default()).map_or(0, |index| index + 1)
+}
+
+/// Whether it is a digit, a separator or a part of one.
+fn is_in_row(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b' ' | b'-' | BEYOND_ASCII..)
 }
 
 /// Digits of other scripts and separators beyond ASCII are among the bytes from here on.
@@ -98,7 +120,7 @@ fn row(bytes: &[u8]) -> (usize, usize) {
             b'0'..=b'9' => digits += 1,
             // Full-width digits begin with EF, Arabic-Indic ones with D9 and DB.
             0xef | 0xd9 | 0xdb => digits += 1,
-            b' ' | b'-' | BEYOND_ASCII..=u8::MAX => {}
+            _ if is_in_row(*byte) => {}
             _ => return (index, digits),
         }
     }
@@ -165,19 +187,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_agrees_with_the_search_in_a_whole_text() {
+    fn random() -> impl FnMut(usize) -> usize {
         let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = move |below: u64| {
+        move |below| {
             seed ^= seed << 13;
             seed ^= seed >> 7;
             seed ^= seed << 17;
-            seed % below
-        };
+            usize::try_from(seed % below as u64).unwrap()
+        }
+    }
+
+    #[test]
+    fn it_agrees_with_the_search_in_a_whole_text() {
+        let mut random = random();
         let parts = [
             "4111 1111 1111 1111",
             "4111111111111111",
+            "４１１１　１１１１１１１１１１１１",
+            "4222222222222",
             " ",
+            "              ",
             "-",
             "7",
             "12",
@@ -190,17 +219,46 @@ mod tests {
             "378282246310005",
         ];
         let (mut with, mut without) = (0, 0);
-        for _ in 0..3000 {
-            let text: String = (0..random(12))
-                .map(|_| *parts.get(usize::try_from(random(parts.len() as u64)).unwrap()).unwrap())
-                .collect();
+        for round in 0..3000 {
+            let text: String = (0..random(12)).map(|_| *parts.get(random(parts.len())).unwrap()).collect();
             let wanted = !card_number::find(&text).is_empty();
             *if wanted { &mut with } else { &mut without } += 1;
-            let cut = usize::try_from(random(text.len() as u64 + 1)).unwrap();
-            let (a, b) = text.as_bytes().split_at(cut);
-            assert_eq!(scan(&[a, b]), wanted, "{text:?} cut at {cut}");
+            let one = random(text.len() + 1);
+            let cuts = if round % 8 == 0 { 0..=text.len() } else { one..=one };
+            for cut in cuts {
+                let (a, b) = text.as_bytes().split_at(cut);
+                assert_eq!(scan(&[a, b]), wanted, "{text:?} cut at {cut}");
+            }
+            let size = 1 + random(40);
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+            assert_eq!(scan(&pieces), wanted, "{text:?} by {size}");
         }
         assert!(with > 300 && without > 300, "{with} with, {without} without");
+    }
+
+    #[test]
+    fn no_long_run_is_passed_over() {
+        let simple = |bytes: &[u8], at: usize| {
+            let mut start = at;
+            for (index, byte) in bytes.iter().enumerate().skip(at) {
+                if !is_in_row(*byte) {
+                    start = index + 1;
+                } else if index + 1 - start == MIN_DIGITS {
+                    break;
+                }
+            }
+            start
+        };
+        let mut random = random();
+        for _ in 0..5000 {
+            let kinds = 4 + random(3);
+            let bytes: Vec<u8> = (0..random(60))
+                .map(|_| *b"1 -\xe9x,".get(random(kinds).min(random(kinds))).unwrap())
+                .collect();
+            for at in 0..=bytes.len() {
+                assert_eq!(long_run(&bytes, at), simple(&bytes, at), "{bytes:x?} from {at}");
+            }
+        }
     }
 
     #[test]
