@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod filter;
 mod patterns;
 mod scan;
 mod utf16;

@@ -1,0 +1,126 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+fn compiled(patterns: &[&str]) -> Patterns {
+    let patterns: Vec<Pattern> = patterns
+        .iter()
+        .map(|pattern| Pattern {
+            name: "p".into(),
+            pattern: (*pattern).into(),
+        })
+        .collect();
+    Patterns::compile(&patterns).unwrap()
+}
+
+fn found<'a>(patterns: &Patterns, pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<usize> {
+    let mut search = patterns.search().unwrap();
+    for piece in pieces {
+        if let Some(index) = search.feed(piece).unwrap() {
+            return Some(index);
+        }
+    }
+    search.finish().unwrap()
+}
+
+/// Patterns, and the parts of texts that are hard for them: beginnings, near misses, what stands before and after.
+const SETS: &[(&[&str], &[&str])] = &[
+    (
+        &["(?i)operation nightfall"],
+        &["OPERATION ", "nightfall", "operation night", "o", "ope", "x"],
+    ),
+    (&[r"\bX-[0-9]{4}\b"], &["X-1234", "X-123", "5", "a", "é", ".", "X", "-"]),
+    (&[r"secret$", r"^begin"], &["secret", "sec", "begin", "x", "\n"]),
+    (&[r"(?m)^to: .*secret$"], &["to: ", "secret", "\n", "x", "to"]),
+    (&["abc", "abd", "bcd", "cab"], &["a", "b", "c", "d", "ab", "x"]),
+    (
+        &["a[^x]*yyy", "(foo|ba+r)[0-9]?zap"],
+        &["a", "y", "x", "foo", "baar", "1", "zap", "yyy"],
+    ),
+    (&["aaaaaaaab", "[ab]{9}c"], &["aaaa", "a", "b", "c", "ab", "x"]),
+    (&[r"\Bmid\B", "(?s).....z"], &["mid", "a", " ", "z", "\n"]),
+    (
+        &[
+            "one1", "two2", "three3", "four4", "five5", "six6", "seven7", "eight8", "nine9", "ten10",
+        ],
+        &["one", "1", "two2", "thre", "e3", "nine", "9", "ten1", "0", "x", " "],
+    ),
+    (&[r"\xc3[\xa0-\xaf]{2}", r"(?s)\x00.\x00"], &["é", "\0", "x", "à", "\u{ee9}"]),
+    // No filter: one may be found in each byte.
+    (&["x", "longer than that"], &["longer ", "than that", "y", "x"]),
+];
+
+fn random() -> impl FnMut(usize) -> usize {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    move |below| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % below as u64).unwrap()
+    }
+}
+
+const ROUNDS: usize = 1500;
+
+#[test]
+fn the_filter_changes_nothing_wherever_the_stream_is_cut() {
+    let mut random = random();
+    for (patterns, parts) in SETS {
+        let filtered = compiled(patterns);
+        let plain = build(patterns).unwrap();
+        let mut with = 0;
+        for round in 0..ROUNDS {
+            let mut text = Vec::new();
+            for _ in 0..random(10) {
+                // Beginnings without an end must not hide what follows; neither must much that is none.
+                let filler = if round % 3 == 0 { random(80) } else { 0 };
+                text.extend(std::iter::repeat_n(b'.', filler));
+                text.extend_from_slice(parts.get(random(parts.len())).unwrap().as_bytes());
+            }
+            let wanted = found(&plain, [text.as_slice()]);
+            with += usize::from(wanted.is_some());
+            let (a, b) = text.split_at(random(text.len() + 1));
+            let text = String::from_utf8_lossy(&text);
+            assert_eq!(found(&filtered, [a, b]), wanted, "{patterns:?} in {text:?} cut at {}", a.len());
+            let size = 1 + random(40);
+            let whole = [a, b].concat();
+            assert_eq!(found(&filtered, whole.chunks(size)), wanted, "{patterns:?} in {text:?} by {size}");
+        }
+        assert!((20..ROUNDS - 20).contains(&with), "{patterns:?}: {with} of {ROUNDS}");
+    }
+}
+
+#[test]
+fn every_place_of_a_match_is_found() {
+    let patterns = compiled(&["(?i)operation nightfall", r"\bX-[0-9]{4}\b"]);
+    for (text, wanted) in [("Operation Nightfall", 0), ("X-1234", 1)] {
+        for before in 0..150 {
+            let padded = format!("{}{text} and more of it", "o ".repeat(before));
+            assert_eq!(found(&patterns, [padded.as_bytes()]), Some(wanted), "{padded:?}");
+            let miss = padded.replace(text, text.get(1..).unwrap());
+            assert_eq!(found(&patterns, [miss.as_bytes()]), None, "{miss:?}");
+        }
+    }
+}
+
+#[test]
+fn the_filter_gives_up_where_it_does_not_pay() {
+    let alone = |text: &str| {
+        let patterns = compiled(&["[ab]{31}c"]);
+        let filter = patterns.filter.as_ref().unwrap();
+        let (mut effort, mut at, mut alone) = (Effort::default(), 0, 0);
+        while at < text.len() {
+            at = filter.next_begin(text.as_bytes(), at, &mut effort);
+            let steps = effort.steps().max(1).min(text.len() - at);
+            alone += steps;
+            at += steps;
+        }
+        alone
+    };
+    // Here the window would be read to its beginning each time, to move by one.
+    let text = "ab".repeat(200_000);
+    assert!(alone(&text) > text.len() * 98 / 100);
+    // Where no step of the automaton is needed.
+    let text = "most texts have other characters, too. ".repeat(10_000);
+    assert!(alone(&text) < 100);
+}
