@@ -138,7 +138,11 @@ impl<'a> Search<'a> {
                 if state.is_match() {
                     return Ok((index + 1, Some(self.which(state))));
                 }
-                if state.is_dead() || state.is_quit() {
+                // Every pattern stands at the beginning of a text, and it began otherwise.
+                if state.is_dead() {
+                    break;
+                }
+                if state.is_quit() {
                     return Err(Stuck);
                 }
                 if state.is_start() && index >= least {

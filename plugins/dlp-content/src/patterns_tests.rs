@@ -104,6 +104,13 @@ fn every_place_of_a_match_is_found() {
 }
 
 #[test]
+fn a_pattern_that_is_at_the_beginning_or_nowhere() {
+    let patterns = compiled(&["^begin"]);
+    assert_eq!(found(&patterns, [&b"beg"[..], b"in"]), Some(0));
+    assert_eq!(found(&patterns, [&b"this is no beginning"[..], b"begin"]), None);
+}
+
+#[test]
 fn the_filter_gives_up_where_it_does_not_pay() {
     let alone = |text: &str| {
         let patterns = compiled(&["[ab]{31}c"]);
