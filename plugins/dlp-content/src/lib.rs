@@ -17,6 +17,7 @@ mod config;
 mod filter;
 mod patterns;
 mod scan;
+mod table;
 mod utf16;
 
 use gatewright_sdk::dlp_file::{Content, Error, FileRule, Offer, Verdict};

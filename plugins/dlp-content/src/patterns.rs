@@ -9,6 +9,7 @@ use regex_automata::{Input, MatchKind};
 
 use crate::config::Pattern;
 use crate::filter::{Effort, Filter};
+use crate::table::{Row, Table};
 
 /// Memory of the compiled patterns: `[a-z]{9999}` must not be had by the back door.
 const MAX_COMPILED_BYTES: usize = 512 * 1024;
@@ -26,7 +27,8 @@ impl Patterns {
     /// The pattern that is wrong, and why.
     pub(crate) fn compile(patterns: &[Pattern]) -> Result<Self, ConfigError> {
         for (index, pattern) in patterns.iter().enumerate() {
-            let one = build(&[&pattern.pattern]).map_err(|error| ConfigError::new(format!("patterns[{index}].pattern: {error}")))?;
+            let one =
+                build(&[&pattern.pattern], CACHE_BYTES).map_err(|error| ConfigError::new(format!("patterns[{index}].pattern: {error}")))?;
             let mut search = Search::new(&one).ok_or_else(|| ConfigError::new(format!("patterns[{index}].pattern: can't be searched")))?;
             if !matches!(search.finish(), Ok(None)) {
                 return Err(ConfigError::new(format!(
@@ -35,7 +37,7 @@ impl Patterns {
             }
         }
         let all: Vec<&str> = patterns.iter().map(|pattern| pattern.pattern.as_str()).collect();
-        let mut all = build(&all).map_err(|error| ConfigError::new(format!("patterns: {error}")))?;
+        let mut all = build(&all, CACHE_BYTES).map_err(|error| ConfigError::new(format!("patterns: {error}")))?;
         all.filter = Filter::new(all.dfa.get_nfa());
         Ok(all)
     }
@@ -46,12 +48,12 @@ impl Patterns {
     }
 }
 
-fn build(patterns: &[&str]) -> Result<Patterns, String> {
+fn build(patterns: &[&str], cache_bytes: usize) -> Result<Patterns, String> {
     let dfa = DFA::builder()
         .configure(
             DFA::config()
                 .match_kind(MatchKind::LeftmostFirst)
-                .cache_capacity(CACHE_BYTES)
+                .cache_capacity(cache_bytes)
                 .specialize_start_states(true)
                 .skip_cache_capacity_check(true),
         )
@@ -81,7 +83,16 @@ pub(crate) struct Search<'a> {
     filter: Option<&'a Filter>,
     effort: Effort,
     cache: Cache,
-    state: LazyStateID,
+    table: Table,
+    row: Row,
+}
+
+/// Where the automaton went.
+enum Step {
+    On,
+    /// Every pattern stands at the beginning of a text, and it began otherwise.
+    Over,
+    Found(usize),
 }
 
 impl<'a> Search<'a> {
@@ -89,12 +100,14 @@ impl<'a> Search<'a> {
         let dfa = &patterns.dfa;
         let mut cache = dfa.create_cache();
         let state = dfa.start_state_forward(&mut cache, &Input::new("")).ok()?;
+        let mut table = Table::new(dfa, &cache);
         Some(Self {
             dfa,
             filter: patterns.filter.as_ref(),
             effort: Effort::default(),
+            row: table.row(state, &cache),
+            table,
             cache,
-            state,
         })
     }
 
@@ -105,16 +118,16 @@ impl<'a> Search<'a> {
             let mut least = usize::MAX;
             if let Some(filter) = self.filter {
                 // In a start state no match is under way: none is missed where none can begin.
-                if self.state.is_start() {
+                if self.table.is_start(self.row) {
                     let begin = filter.next_begin(piece, at, &mut self.effort);
                     if begin > at {
-                        self.state = self.start_after(piece.get(begin - 1).copied())?;
+                        self.start_after(piece.get(begin - 1).copied())?;
                         at = begin;
                     }
                 }
                 least = self.effort.steps();
             }
-            let (taken, found) = self.step(piece.get(at..).unwrap_or_default(), least)?;
+            let (taken, found) = self.advance(piece.get(at..).unwrap_or_default(), least)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -123,41 +136,69 @@ impl<'a> Search<'a> {
         Ok(None)
     }
 
-    /// The state in which a match may begin after this byte.
-    fn start_after(&mut self, byte: Option<u8>) -> Result<LazyStateID, Stuck> {
+    /// Goes to the state in which a match may begin after this byte.
+    fn start_after(&mut self, byte: Option<u8>) -> Result<(), Stuck> {
         let config = start::Config::new().look_behind(byte);
-        self.dfa.start_state(&mut self.cache, &config).map_err(|_| Stuck)
+        let state = self.dfa.start_state(&mut self.cache, &config).map_err(|_| Stuck)?;
+        self.row = self.table.row(state, &self.cache);
+        Ok(())
     }
 
     /// Goes on by `least` bytes, then until no match is under way. How many bytes it took, and what it found.
-    fn step(&mut self, bytes: &[u8], least: usize) -> Result<(usize, Option<usize>), Stuck> {
-        let mut state = self.state;
-        for (index, byte) in bytes.iter().enumerate() {
-            state = self.dfa.next_state(&mut self.cache, state, *byte).map_err(|_| Stuck)?;
-            if state.is_tagged() {
-                if state.is_match() {
-                    return Ok((index + 1, Some(self.which(state))));
-                }
-                // Every pattern stands at the beginning of a text, and it began otherwise.
-                if state.is_dead() {
-                    break;
-                }
-                if state.is_quit() {
-                    return Err(Stuck);
-                }
-                if state.is_start() && index >= least {
-                    self.state = state;
-                    return Ok((index + 1, None));
-                }
+    fn advance(&mut self, bytes: &[u8], least: usize) -> Result<(usize, Option<usize>), Stuck> {
+        let least = least.min(bytes.len());
+        let mut at = 0;
+        loop {
+            let (part, to_start) = if at < least {
+                (bytes.get(at..least), false)
+            } else {
+                (bytes.get(at..), true)
+            };
+            let (row, taken) = self.table.run(self.row, part.unwrap_or_default(), to_start);
+            self.row = row;
+            at += taken;
+            let Some(byte) = bytes.get(at) else {
+                return Ok((bytes.len(), None));
+            };
+            if at == least && !to_start {
+                continue;
+            }
+            at += 1;
+            match self.step(*byte)? {
+                Step::On if at > least && self.table.is_start(self.row) => return Ok((at, None)),
+                Step::On => {}
+                Step::Over => return Ok((bytes.len(), None)),
+                Step::Found(index) => return Ok((at, Some(index))),
             }
         }
-        self.state = state;
-        Ok((bytes.len(), None))
+    }
+
+    fn step(&mut self, byte: u8) -> Result<Step, Stuck> {
+        if let Some(next) = self.table.step(self.row, byte) {
+            self.row = next;
+            return Ok(Step::On);
+        }
+        let clears = self.cache.clear_count();
+        let from = self.table.state(self.row);
+        let state = self.dfa.next_state(&mut self.cache, from, byte).map_err(|_| Stuck)?;
+        let next = self.table.row(state, &self.cache);
+        if state.is_match() {
+            return Ok(Step::Found(self.which(state)));
+        }
+        if state.is_quit() {
+            return Err(Stuck);
+        }
+        if clears == self.cache.clear_count() && !state.is_dead() {
+            self.table.learn(self.row, byte, next);
+        }
+        self.row = next;
+        Ok(if state.is_dead() { Step::Over } else { Step::On })
     }
 
     /// The stream is over.
     pub(crate) fn finish(&mut self) -> Result<Option<usize>, Stuck> {
-        let state = self.dfa.next_eoi_state(&mut self.cache, self.state).map_err(|_| Stuck)?;
+        let from = self.table.state(self.row);
+        let state = self.dfa.next_eoi_state(&mut self.cache, from).map_err(|_| Stuck)?;
         Ok(state.is_match().then(|| self.which(state)))
     }
 

@@ -23,6 +23,21 @@ fn found<'a>(patterns: &Patterns, pieces: impl IntoIterator<Item = &'a [u8]>) ->
     search.finish().unwrap()
 }
 
+/// What the automaton says when each byte is a step of it.
+fn stepped(patterns: &Patterns, text: &[u8]) -> Option<usize> {
+    let dfa = &patterns.dfa;
+    let mut cache = dfa.create_cache();
+    let mut state = dfa.start_state_forward(&mut cache, &Input::new("")).unwrap();
+    for byte in text {
+        state = dfa.next_state(&mut cache, state, *byte).unwrap();
+        if state.is_match() {
+            return Some(dfa.match_pattern(&cache, state, 0).as_usize());
+        }
+    }
+    state = dfa.next_eoi_state(&mut cache, state).unwrap();
+    state.is_match().then(|| dfa.match_pattern(&cache, state, 0).as_usize())
+}
+
 /// Patterns, and the parts of texts that are hard for them: beginnings, near misses, what stands before and after.
 const SETS: &[(&[&str], &[&str])] = &[
     (
@@ -63,11 +78,11 @@ fn random() -> impl FnMut(usize) -> usize {
 const ROUNDS: usize = 1500;
 
 #[test]
-fn the_filter_changes_nothing_wherever_the_stream_is_cut() {
+fn filter_and_table_change_nothing_wherever_the_stream_is_cut() {
     let mut random = random();
     for (patterns, parts) in SETS {
         let filtered = compiled(patterns);
-        let plain = build(patterns).unwrap();
+        let plain = build(patterns, CACHE_BYTES).unwrap();
         let mut with = 0;
         for round in 0..ROUNDS {
             let mut text = Vec::new();
@@ -77,11 +92,14 @@ fn the_filter_changes_nothing_wherever_the_stream_is_cut() {
                 text.extend(std::iter::repeat_n(b'.', filler));
                 text.extend_from_slice(parts.get(random(parts.len())).unwrap().as_bytes());
             }
-            let wanted = found(&plain, [text.as_slice()]);
+            let wanted = stepped(&plain, &text);
             with += usize::from(wanted.is_some());
             let (a, b) = text.split_at(random(text.len() + 1));
             let text = String::from_utf8_lossy(&text);
-            assert_eq!(found(&filtered, [a, b]), wanted, "{patterns:?} in {text:?} cut at {}", a.len());
+            for (way, searched) in [("filtered", &filtered), ("plain", &plain)] {
+                let found = found(searched, [a, b]);
+                assert_eq!(found, wanted, "{patterns:?}, {way}, in {text:?} cut at {}", a.len());
+            }
             let size = 1 + random(40);
             let whole = [a, b].concat();
             assert_eq!(found(&filtered, whole.chunks(size)), wanted, "{patterns:?} in {text:?} by {size}");
@@ -108,6 +126,33 @@ fn a_pattern_that_is_at_the_beginning_or_nowhere() {
     let patterns = compiled(&["^begin"]);
     assert_eq!(found(&patterns, [&b"beg"[..], b"in"]), Some(0));
     assert_eq!(found(&patterns, [&b"this is no beginning"[..], b"begin"]), None);
+}
+
+#[test]
+fn a_cache_that_is_cleared_again_and_again_changes_nothing() {
+    // Which of the last bytes are `a` makes a state of its own each: more than fit.
+    let patterns = &["a[ab]{9}c", "b[ab]{9}dd"];
+    let mut small = build(patterns, 0).unwrap();
+    small.filter = Filter::new(small.dfa.get_nfa());
+    let large = build(patterns, CACHE_BYTES).unwrap();
+    let mut random = random();
+    let (mut with, mut cleared) = (0, 0);
+    for _ in 0..300 {
+        let text: Vec<u8> = (0..random(3000)).map(|_| *b"aabbabababababab".get(random(16)).unwrap()).collect();
+        let text = [&text, *[&b"c"[..], b"d", b"dd", b".", b"ac"].get(random(5)).unwrap(), &text].concat();
+        let wanted = stepped(&large, &text);
+        with += usize::from(wanted.is_some());
+        let mut search = small.search().unwrap();
+        let found = text.chunks(1 + random(900)).find_map(|piece| search.feed(piece).unwrap());
+        let found = match found {
+            Some(index) => Some(index),
+            None => search.finish().unwrap(),
+        };
+        assert_eq!(found, wanted, "{}", String::from_utf8_lossy(&text));
+        cleared += search.cache.clear_count();
+    }
+    assert!((20..280).contains(&with), "{with}");
+    assert!(cleared > 1000, "{cleared}");
 }
 
 #[test]
