@@ -3,6 +3,7 @@
 
 mod calls;
 mod compiling;
+mod content;
 mod files;
 mod hostile;
 mod http;
