@@ -10,7 +10,8 @@
 //! archives are not opened: stand a rule on types before this one.
 //!
 //! Patterns are regular expressions of the crate `regex-automata` over bytes: `\d`, `\w` and `\b` are ASCII, there is no `\p{..}`,
-//! and `(?i)` begins one that ignores the case of ASCII letters. All of them are searched at once, so their number costs no time.
+//! and `(?i)` begins one that ignores the case of ASCII letters. All of them are searched at once. That is fastest where what
+//! they find begins with bytes that stand together in few other places: a word, or `X-[0-9]{4}`, and not `[a-z]+@`.
 #![forbid(unsafe_code)]
 
 mod config;
