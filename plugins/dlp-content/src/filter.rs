@@ -27,6 +27,16 @@ pub(crate) struct Filter {
     /// The first place of each group.
     first: u64,
     length: usize,
+    quick: Option<Quick>,
+}
+
+/// What three bytes at a window's end rule out.
+#[derive(Debug)]
+struct Quick {
+    /// For each byte as the first, second and last of them: where the three may then begin.
+    begins: Box<[[u64; 256]; QUICK]>,
+    /// How far the window moves where they may stand nowhere.
+    moved: usize,
 }
 
 impl Filter {
@@ -54,7 +64,13 @@ impl Filter {
             }
         }
         let first = (0..groups).fold(0, |first, group| first | 1 << (group * length));
-        Some(Self { places, first, length })
+        let quick = (length >= 2 * QUICK).then(|| Quick::new(&places, first, length));
+        Some(Self {
+            places,
+            first,
+            length,
+            quick,
+        })
     }
 
     /// The first place from `at` on where a match may begin; or an earlier one when the search for it costs too much.
@@ -62,11 +78,13 @@ impl Filter {
     pub(crate) fn next_begin(&self, bytes: &[u8], at: usize, effort: &mut Effort) -> usize {
         let mut begin = at;
         let mut counted = at;
-        while let Some(window) = bytes.get(begin..).and_then(|rest| rest.get(..self.length)) {
-            if self.length >= 2 * QUICK && !self.may_be_within(window) {
-                begin += self.length - QUICK + 1;
-                continue;
+        loop {
+            if let Some(quick) = &self.quick {
+                begin += quick.skipped(bytes.get(begin + self.length - QUICK..).unwrap_or_default());
             }
+            let Some(window) = bytes.get(begin..).and_then(|rest| rest.get(..self.length)) else {
+                return begin;
+            };
             // Where the window moves: what was read stands at the beginning of a match.
             let mut moved = self.length;
             let mut places = u64::MAX;
@@ -92,22 +110,35 @@ impl Filter {
             }
             counted = begin;
         }
-        begin
-    }
-
-    /// Whether a beginning may reach over all of the window's last bytes. For most texts that is a no, and a branch that the
-    /// processor foresees.
-    fn may_be_within(&self, window: &[u8]) -> bool {
-        let [third, second, last] = window
-            .last_chunk::<QUICK>()
-            .map(|bytes| bytes.map(|byte| self.places_of(byte)))
-            .unwrap_or_default();
-        let before = |places: u64| (places & !self.first) >> 1;
-        before(before(last) & second) & third != 0
     }
 
     fn places_of(&self, byte: u8) -> u64 {
         self.places.get(usize::from(byte)).copied().unwrap_or_default()
+    }
+}
+
+impl Quick {
+    fn new(places: &[u64; 256], first: u64, length: usize) -> Self {
+        let before = |places: [u64; 256]| places.map(|places| (places & !first) >> 1);
+        Self {
+            begins: Box::new([*places, before(*places), before(before(*places))]),
+            moved: length - QUICK + 1,
+        }
+    }
+
+    /// How far a window moves whose last bytes are these, with what follows.
+    fn skipped(&self, ends: &[u8]) -> usize {
+        let [first, second, last] = &*self.begins;
+        let begins = |table: &[u64; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or_default();
+        let mut moved = 0;
+        for end in ends.chunks(self.moved) {
+            // For most texts this is foreseen by the processor.
+            match end.first_chunk::<QUICK>() {
+                Some([a, b, c]) if begins(first, *a) & begins(second, *b) & begins(last, *c) == 0 => moved += self.moved,
+                _ => break,
+            }
+        }
+        moved
     }
 }
 
@@ -174,6 +205,8 @@ pub(crate) struct Effort {
 
 impl Effort {
     const START: isize = 1024;
+    /// What a window costs beyond the bytes read.
+    const WINDOW: isize = 4;
     /// What it costs to set the automaton to a new place.
     const RESTART: isize = 16;
     /// How far the automaton goes alone after the filter did not pay.
@@ -188,7 +221,7 @@ impl Default for Effort {
 
 impl Effort {
     fn is_worth(&mut self, read: usize, moved: usize) -> bool {
-        let balance = moved.cast_signed() - read.cast_signed();
+        let balance = moved.cast_signed() - read.cast_signed() - Self::WINDOW;
         self.won = (self.won + balance).min(Self::START);
         self.won > 0
     }
