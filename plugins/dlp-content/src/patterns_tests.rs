@@ -156,6 +156,28 @@ fn a_cache_that_is_cleared_again_and_again_changes_nothing() {
 }
 
 #[test]
+fn what_stands_where_the_filter_gave_up_is_found_too() {
+    let patterns = compiled(&["[ab]{31}c", r"\b[ab]+ secret\b"]);
+    let mut random = random();
+    let mut with = 0;
+    for _ in 0..60 {
+        let mut text = Vec::new();
+        while text.len() < 50_000 {
+            text.extend(b"ab".iter().cycle().skip(random(2)).take(random(200).min(random(200))));
+            text.extend_from_slice(if random(50) == 0 { b" plain text, " } else { b"x" });
+        }
+        let at = random(text.len());
+        let what: [&[u8]; 4] = [b"ababababababababababababababababc", b"ab secret", b" ab secret ", b"abababc"];
+        text.splice(at..at, what.get(random(4)).unwrap().iter().copied());
+        let wanted = stepped(&patterns, &text);
+        with += usize::from(wanted.is_some());
+        let found = found(&patterns, text.chunks(1 + random(30_000)));
+        assert_eq!(found, wanted, "at {at}");
+    }
+    assert!((10..55).contains(&with), "{with}");
+}
+
+#[test]
 fn the_filter_gives_up_where_it_does_not_pay() {
     let alone = |text: &str| {
         let patterns = compiled(&["[ab]{31}c"]);
