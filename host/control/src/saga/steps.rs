@@ -219,12 +219,13 @@ impl ControlPlane {
                 detail = placed.summary();
                 continue;
             };
+            // Before it is: those who rank nodes at the same moment would all choose the same one, and wait for each other.
+            self.promised(node, record.session.resources);
             let mut write = self.begin_as(lease).await?;
             match write.reserve(id, node, self.now(), &detail).await? {
                 Reservation::Taken => {
                     write.insert_secret(&secret).await?;
                     write.commit().await?;
-                    self.promised(node, record.session.resources);
                     return Ok((node, password));
                 }
                 Reservation::Moved => return Err(Stopped::Moved),

@@ -1,6 +1,7 @@
 //! Following a session, in words for a person.
 
 use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 use gatewright_core::SessionId;
 use gatewright_core::session::SessionState;
@@ -20,6 +21,9 @@ const STEPS: [(SessionState, &str); 6] = [
     (SessionState::Waiting, "Waiting for its screen"),
     (SessionState::Ready, "Ready"),
 ];
+
+/// Between two looks at a session: nobody can follow more of them, and a launch goes through its steps faster than that.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Read from another place of the database maybe: states only go forward.
 fn send(sender: &watch::Sender<SessionView>, view: SessionView) {
@@ -72,9 +76,10 @@ impl ControlPlane {
             if let Err(error) = self.tell_of(id).await {
                 tracing::warn!(session = %id, error = &error as &dyn std::error::Error, "Session's state can't be read");
             }
+            tokio::time::sleep(LOOK_AGAIN).await;
             let mut looking = lock(&self.0.looking);
             match looking.get_mut(&id) {
-                // It changed while it was read.
+                // It changed meanwhile.
                 Some(again) if *again => *again = false,
                 _ => {
                     looking.remove(&id);
@@ -108,9 +113,13 @@ impl ControlPlane {
     }
 
     pub(crate) async fn view(&self, record: &SessionRecord) -> Result<SessionView, Internal> {
-        let history = self.0.store.session_steps(record.session.id).await?;
         let session = &record.session;
         let launching = session.state <= SessionState::Ready;
+        // On its way it says itself which steps are done. One that ended may have ended anywhere.
+        let history = match launching {
+            true => Vec::new(),
+            false => self.0.store.session_steps(session.id).await?,
+        };
         let steps = STEPS
             .iter()
             .map(|(state, label)| StepView {
