@@ -192,5 +192,34 @@ fn start(home: &str, socket: &Path) -> Result<()> {
 fn stop(home: &str) -> Result<()> {
     let pid = fs::read_to_string(format!("{home}/podman.pid")).context("read the engine's process id")?;
     server::stop("podman", pid.trim())?;
+    end_unbegun(home)?;
     server::unmount(&format!("{home}/data/overlay"))
+}
+
+/// Ends containers that were made and never begun. An engine that was killed in the middle of a start does not know of them any
+/// more, and nobody else would end them. Those that run are sessions, and go on.
+fn end_unbegun(home: &str) -> Result<()> {
+    let arguments = |pid: &str| -> Vec<String> {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0)
+            .map(|one| String::from_utf8_lossy(one).into_owned())
+            .collect()
+    };
+    let ours = format!("{home}/data/");
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let pid = name.to_string_lossy();
+        let monitor = arguments(&pid);
+        if !monitor.first().is_some_and(|program| program.ends_with("/conmon")) || !monitor.iter().any(|one| one.starts_with(&ours)) {
+            continue;
+        }
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            // Before a container begins, its first process is the one that is to become it.
+            if arguments(child).get(1).is_some_and(|one| one == "init") {
+                Run::as_root("kill")?.args(["-KILL", child]).clean_up()?;
+            }
+        }
+    }
+    Ok(())
 }
