@@ -1,4 +1,4 @@
-//! Events: appended, searched, and the chain checked.
+//! Events: appended, searched, and their chains checked.
 
 use gatewright_core::event::{Event, What};
 use gatewright_core::gate::{Gate, Outcome};
@@ -11,7 +11,7 @@ use crate::views::{ActivityItem, ActivityPage, ChainView, RuleAnswerView};
 
 /// Items on a page at the most.
 const PAGE_MAX: u32 = 200;
-/// Rows of the chain that are checked for each page: some 100 ms of work.
+/// Rows of the record that are checked for each page, each in its chain: some 100 ms of work.
 const CHECKED: u32 = 5_000;
 
 /// What Activity should show. Everything that is set must hold.
@@ -94,7 +94,7 @@ impl From<StoredEvent> for ActivityItem {
 }
 
 impl ControlPlane {
-    /// A page of events, newest first, with a check of the newest part of the chain.
+    /// A page of events, newest first, with a check of the newest part of the record.
     ///
     /// # Errors
     /// [`Internal`].
